@@ -1,0 +1,273 @@
+"""The contract: the whole truth about one table.
+
+A contract reads as a data dictionary: what the table is, its key, its columns with type, meaning, unit and bounds, how a run replaces
+rows in it, and rules with their sentence in English. Everything else derives from it: the Spark schema, the Iceberg table, the one-pass
+row check that feeds quarantine, the Great Expectations suite, the generated docs, and random valid rows for tests.
+
+Nothing heavy is imported here: DAG parsing and the docs read contracts too.
+"""
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+
+class Severity(StrEnum):
+    """What a broken rule does: a critical one blocks the release, a warning tells, an info records."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Spark SQL type, what it means, and which values it may take.
+
+    ``metadata`` marks columns about the run rather than the world; they take no part in the content hash.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] = ()
+    metadata: bool = False
+
+    def row_rules(self) -> list["Rule"]:
+        """The rules that the column's own description implies."""
+        rules = []
+        if not self.nullable:
+            rules.append(Rule.row(f"{self.name}:present", f"`{self.name}` IS NOT NULL", f"{self.name} is given."))
+        if self.type == "double":
+            rules.append(
+                Rule.row(f"{self.name}:number", f"NOT isnan(`{self.name}`) AND abs(`{self.name}`) < 1e300", f"{self.name} is a finite number.")
+            )
+        if self.minimum is not None:
+            rules.append(
+                Rule.row(f"{self.name}:minimum", f"`{self.name}` >= {self.minimum!r}", f"{self.name} is at least {self.minimum:g}{self._unit}.")
+            )
+        if self.maximum is not None:
+            rules.append(
+                Rule.row(f"{self.name}:maximum", f"`{self.name}` <= {self.maximum!r}", f"{self.name} is at most {self.maximum:g}{self._unit}.")
+            )
+        if self.allowed:
+            listed = ", ".join("'" + value.replace("'", "''") + "'" for value in self.allowed)
+            rules.append(
+                Rule.row(f"{self.name}:allowed", f"`{self.name}` IN ({listed})", f"{self.name} is one of {', '.join(self.allowed)}.")
+            )
+        return rules
+
+    @property
+    def _unit(self) -> str:
+        return f" {self.unit}" if self.unit else ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One statement about a table, with the sentence that a person reads when it is broken.
+
+    A *row* rule is a Spark SQL condition over one row; a row for which it is false goes to quarantine. An *expectation* rule is judged by
+    Great Expectations over the whole scope of a run.
+    """
+
+    name: str
+    sentence: str
+    severity: Severity
+    condition: str | None = None
+    expectation: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def row(name: str, condition: str, sentence: str) -> "Rule":
+        """A condition that each row meets; null counts as met (whether a column may be null is the column's own statement)."""
+        return Rule(name, sentence, CRITICAL, condition=condition)
+
+    @staticmethod
+    def gx(expectation: str, sentence: str, severity: Severity = CRITICAL, name: str | None = None, **arguments: Any) -> "Rule":
+        """Any expectation of Great Expectations by its class name, e.g. ``ExpectColumnKLDivergenceToBeLessThan``."""
+        return Rule(name or _snake(expectation), sentence, severity, expectation=expectation, arguments=arguments)
+
+    @staticmethod
+    def unique(*columns: str, sentence: str | None = None, severity: Severity = CRITICAL) -> "Rule":
+        """No two rows of the scope share these columns."""
+        name = f"unique:{','.join(columns)}"
+        said = sentence or f"No two rows share the same {' and '.join(columns)}."
+        if len(columns) == 1:
+            return Rule.gx("ExpectColumnValuesToBeUnique", said, severity, name, column=columns[0])
+        return Rule.gx("ExpectCompoundColumnsToBeUnique", said, severity, name, column_list=list(columns), ignore_row_if="any_value_is_missing")
+
+    @staticmethod
+    def none(name: str, query: str, sentence: str, severity: Severity = CRITICAL) -> "Rule":
+        """A query over ``{batch}`` that must return no row."""
+        return Rule.gx("UnexpectedRowsExpectation", sentence, severity, name, unexpected_rows_query=query)
+
+
+@dataclass(frozen=True)
+class Replace:
+    """What a run replaces: rows whose ``columns[0]`` lies in its window, rows of its scope keys, or the whole table."""
+
+    kind: Literal["window", "keys", "whole"]
+    columns: tuple[str, ...] = ()
+
+
+def window(column: str) -> Replace:
+    """Replace rows whose instant in ``column`` lies in the write window. The column is never null and stable under recomputation."""
+    return Replace("window", (column,))
+
+
+def keys(*scope: str) -> Replace:
+    """Replace rows that share the run's values of the ``scope`` columns."""
+    return Replace("keys", scope)
+
+
+def whole() -> Replace:
+    """Replace everything."""
+    return Replace("whole")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the lake, or one kind of landing file.
+
+    ``may_be_empty`` says whether a run that writes no rows is legal. Above ``max_quarantine_share`` of its rows in quarantine a table
+    blocks; above ``warn_quarantine_share`` it warns.
+    """
+
+    pipeline: str
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    replace: Replace
+    rules: tuple[Rule, ...] = ()
+    may_be_empty: bool = False
+    landing: bool = False
+    max_quarantine_share: float = 0.15
+    warn_quarantine_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        known = [column.name for column in self.columns]
+        wanted = (*self.key, *self.replace.columns)
+        if len(set(known)) != len(known):
+            raise ValueError(f"{self.pipeline}.{self.name}: a column is named twice.")
+        if missing := [name for name in wanted if name not in known]:
+            raise ValueError(f"{self.pipeline}.{self.name}: key or scope names no column: {', '.join(missing)}.")
+        names = [rule.name for rule in (*self.row_rules(), *self.suite_rules())]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.pipeline}.{self.name}: two rules share a name: {sorted({n for n in names if names.count(n) > 1})}.")
+
+    def __getitem__(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def row_rules(self) -> list[Rule]:
+        """Every rule that one row alone can break, in the order in which they are tried."""
+        implied = [rule for column in self.columns for rule in column.row_rules()]
+        return implied + [rule for rule in self.rules if rule.condition is not None]
+
+    def suite_rules(self) -> list[Rule]:
+        """Every rule that needs the whole scope: emptiness, the key, and what the contract names."""
+        rules = [rule for rule in self.rules if rule.expectation is not None]
+        if self.key and not self.landing:
+            rules.insert(0, Rule.unique(*self.key))
+        if not self.may_be_empty and not self.landing:
+            rules.insert(0, Rule.gx("ExpectTableRowCountToBeBetween", f"{self.name} has rows.", CRITICAL, "has_rows", min_value=1))
+        return rules
+
+    def rule(self, name: str) -> Rule:
+        return next(rule for rule in (*self.row_rules(), *self.suite_rules()) if rule.name == name)
+
+    def ddl(self) -> str:
+        """The columns as Spark DDL. Storage leaves every column nullable: presence is a rule, so that a breach is a sentence."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    def partitioning(self, tier: str) -> str | None:
+        """Iceberg partition transform: hours of the window column live, days settled, else the first scope column."""
+        if self.replace.kind == "window":
+            return f"{'hours' if tier == 'live' else 'days'}(`{self.replace.columns[0]}`)"
+        return f"`{self.replace.columns[0]}`" if self.replace.kind == "keys" else None
+
+    def first_broken_rule_sql(self) -> str:
+        """A Spark SQL expression: the name of the first row rule that a row breaks, or null."""
+        cases = [f"WHEN NOT coalesce(({rule.condition}), true) THEN '{rule.name}'" for rule in self.row_rules()]
+        return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS STRING)"
+
+    def suite(self) -> dict[str, Any]:
+        """The Great Expectations suite as committed in ``<table>.suite.json``."""
+        expectations = [
+            {
+                "type": _snake(rule.expectation or ""),
+                "kwargs": dict(rule.arguments),
+                "severity": str(rule.severity),
+                "meta": {"rule": rule.name, "sentence": rule.sentence},
+            }
+            for rule in self.suite_rules()
+        ]
+        return {"name": f"{self.pipeline}.{self.name}", "expectations": expectations, "meta": {"contract": self.fingerprint()}}
+
+    def fingerprint(self) -> str:
+        """A hash of everything that the contract says."""
+        said = {
+            "columns": [repr(column) for column in self.columns],
+            "rules": [repr(rule) for rule in self.rules],
+            "rest": [self.pipeline, self.name, self.key, repr(self.replace), self.may_be_empty, self.max_quarantine_share],
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+    def random_rows(self, count: int, seed: int = 0) -> list[dict[str, Any]]:
+        """Random rows that satisfy every column's own statement; timestamps of a row ascend in column order."""
+        rng = random.Random(f"{self.name}/{seed}")
+        return [{column.name: _random_value(column, rng, row, order) for order, column in enumerate(self.columns)} for row in range(count)]
+
+
+_BASE = datetime(2024, 3, 12, 6, 0, tzinfo=UTC)
+
+
+def _random_value(column: Column, rng: random.Random, row: int, order: int) -> Any:
+    if column.allowed:
+        return rng.choice(column.allowed)
+    low = column.minimum if column.minimum is not None else 0
+    high = column.maximum if column.maximum is not None else low + 1000
+    match column.type:
+        case "string":
+            return f"{column.name}-{row:05d}"
+        case "int" | "bigint":
+            return int(low) + (row if column.maximum is None else rng.randint(0, int(high - low)))
+        case "double":
+            return rng.uniform(low, high)
+        case "boolean":
+            return rng.random() < 0.5
+        case "timestamp":
+            return _BASE + timedelta(seconds=30 * row, milliseconds=order)
+        case "date":
+            return date(2024, 3, 12)
+        case "array<string>":
+            return [f"{column.name}-{row:05d}"]
+    raise ValueError(f"{column.name}: no random values for type {column.type}.")
+
+
+def spark_schema(table: Table) -> Any:
+    """The contract's columns as a Spark ``StructType``."""
+    from pyspark.sql.types import StructField, StructType, _parse_datatype_string
+
+    return StructType([StructField(c.name, _parse_datatype_string(c.type), True) for c in table.columns])
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,61 @@
+"""Contracts of the metro pipeline: what lands (LANDING) and what the lake holds (LAKE)."""
+
+from expectations.contract import Table
+from expectations.metro import (
+    calendar,
+    calendar_dates,
+    clock_offsets,
+    departure_offsets,
+    infra_section,
+    kpi_15min,
+    kpi_daily,
+    match_state,
+    movement_event,
+    movements,
+    observed_visit,
+    otp_sensitivity,
+    passenger_event,
+    plan_change,
+    planned_calls,
+    routes,
+    signal_reading,
+    signal_readings,
+    stop_times,
+    stop_visits,
+    stops,
+    timetable,
+    trips,
+    trips_performed,
+    visits,
+)
+
+LANDING: tuple[Table, ...] = (
+    movement_event.TABLE,
+    signal_reading.TABLE,
+    infra_section.TABLE,
+    passenger_event.TABLE,
+    stops.TABLE,
+    routes.TABLE,
+    trips.TABLE,
+    stop_times.TABLE,
+    calendar.TABLE,
+    calendar_dates.TABLE,
+    plan_change.TABLE,
+    observed_visit.TABLE,
+)
+LAKE: tuple[Table, ...] = (
+    timetable.TABLE,
+    movements.TABLE,
+    clock_offsets.TABLE,
+    signal_readings.TABLE,
+    visits.TABLE,
+    departure_offsets.TABLE,
+    stop_visits.TABLE,
+    planned_calls.TABLE,
+    trips_performed.TABLE,
+    match_state.TABLE,
+    kpi_daily.TABLE,
+    kpi_15min.TABLE,
+    otp_sensitivity.TABLE,
+)
+ALL: tuple[Table, ...] = (*LANDING, *LAKE)

@@ -1,0 +1,122 @@
+"""``python -m platform_local``: what the Makefile's targets call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import sys
+from typing import NoReturn
+
+from platform_local.environment import Settings
+from platform_local.problem import Problem
+
+OURS = ("AIRFLOW", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
+
+
+def main() -> int:
+    arguments = _parse()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        return int(arguments.run(arguments) or 0)
+    except Problem as problem:
+        print(f"signalbox: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("signalbox: interrupted; everything that was started is stopped.", file=sys.stderr)
+        return 130
+
+
+def up(_: argparse.Namespace) -> None:
+    from platform_local.supervisor import Platform
+
+    platform = Platform(Settings())
+    platform.up()
+    print(platform.describe())
+
+
+def down(_: argparse.Namespace) -> None:
+    from platform_local.supervisor import Platform
+
+    print(f"The platform is down ({Platform(Settings()).down()} processes ended).")
+
+
+def status(_: argparse.Namespace) -> int:
+    from platform_local.supervisor import Platform
+
+    platform = Platform(Settings())
+    states = platform.states()
+    for name, state in states.items():
+        print(f"  {name:<14} {state.lower()}")
+    print(platform.describe() if states else "The platform is down (`make up` starts it).")
+    return 0 if states else 3
+
+
+def env(_: argparse.Namespace) -> None:
+    """Print export lines for a shell: eval "$(python -m platform_local env)"."""
+    for key, value in sorted(Settings().environment().items()):
+        if key.startswith(OURS):
+            print(f"export {key}={shlex.quote(value)}")
+
+
+def pools(_: argparse.Namespace) -> None:
+    from platform_local.airflow_api import AirflowApi
+
+    AirflowApi(Settings()).ensure_pools()
+
+
+def serve(arguments: argparse.Namespace) -> NoReturn:
+    from platform_local import components
+
+    components.serve(arguments.component, Settings())
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    from platform_local.demo import Demo
+
+    return Demo(Settings(), scale=arguments.scale).run()
+
+
+def clean(_: argparse.Namespace) -> None:
+    from platform_local.supervisor import Platform
+
+    settings = Settings()
+    Platform(settings).down()
+    settings.cluster().remove()
+    shutil.rmtree(settings.home)
+    settings.env_file.unlink(missing_ok=True)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    # Once is enough: a second Ctrl-C must not interrupt the tidying up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m platform_local", description="The Signalbox platform on one machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, function, words in (
+        ("up", up, "start the platform and wait until it is healthy"),
+        ("down", down, "end every process of it"),
+        ("status", status, "say which components run"),
+        ("env", env, "print export lines for a shell (contains secrets)"),
+        ("pools", pools, "make or update Airflow's pools"),
+        ("clean", clean, "end it and delete all its data and secrets"),
+    ):
+        commands.add_parser(name, help=words).set_defaults(run=function)
+    one = commands.add_parser("serve", help="become one component (for supervisor)")
+    one.add_argument("component")
+    one.set_defaults(run=serve)
+    day = commands.add_parser("demo", help="play one metro day through the platform")
+    day.add_argument("--scale", type=float, default=float(os.environ.get("SIGNALBOX_DEMO_SCALE", "0.1")), help="share of the full day")
+    day.set_defaults(run=demo)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

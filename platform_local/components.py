@@ -1,0 +1,78 @@
+"""How PostgreSQL and the Spark Connect server are started: the commands that supervisor runs (Airflow's are its own)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from platform_local.environment import Settings
+from platform_local.ports import HOST
+from platform_local.private_file import write_private
+from platform_local.problem import Problem
+from spark_jobs.common.spark_conf import session_conf
+
+CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+
+
+def serve(component: str, settings: Settings) -> NoReturn:
+    """Become the component: this process is replaced by it."""
+    if component == "postgres":
+        serve_postgres(settings)
+    if component == "connect":
+        serve_connect(settings.environment())
+    raise Problem(f"There is no component {component!r}: postgres or connect.")
+
+
+def serve_postgres(settings: Settings) -> NoReturn:
+    cluster = settings.cluster()
+    command, user = cluster.command(), cluster.user()
+    os.chdir("/")
+    if user is not None:
+        os.setgroups([])
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+    # None of the platform's secrets is PostgreSQL's business.
+    os.execve(command[0], command, {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"})
+
+
+def serve_connect(environ: Mapping[str, str]) -> NoReturn:
+    submit = spark_home() / "bin" / "spark-submit"
+    port = environ["SIGNALBOX_CONNECT_URL"].rpartition(":")[2]
+    command = [
+        str(submit),
+        *("--master", environ["SIGNALBOX_MASTER"]),
+        *("--properties-file", str(write_properties(environ))),
+        *("--conf", f"spark.connect.grpc.binding.address={HOST}"),
+        *("--conf", f"spark.connect.grpc.binding.port={port}"),
+        # A client that died without a word gives its session back after this time.
+        *("--conf", "spark.connect.session.manager.defaultSessionTimeout=10m"),
+        *("--conf", "spark.log.level=WARN"),
+        *("--name", "signalbox-connect"),
+        *("--class", CONNECT_CLASS),
+        "spark-internal",
+    ]
+    os.execve(submit, command, dict(environ))
+
+
+def write_properties(environ: Mapping[str, str]) -> Path:
+    """Write the session settings to a 0600 file for spark-submit: a command line is open to every user of the machine."""
+    path = Path(environ["SIGNALBOX_SPARK_PROPERTIES"])
+    lines = (f"{key} {_escape(value)}" for key, value in session_conf(environ).items())
+    write_private(path, "\n".join(lines) + "\n")
+    return path
+
+
+def spark_home() -> Path:
+    """The folder of the installed pyspark; it is a whole Spark distribution."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise Problem("pyspark is not installed: run `make setup`.")
+    return Path(spec.origin).parent
+
+
+def _escape(value: str) -> str:
+    """As java.util.Properties reads it back."""
+    return value.replace("\\", "\\\\")

@@ -1,0 +1,190 @@
+"""Settings, secrets and ports: the environment in which every process of the local platform runs.
+
+Sources, later ones win: ``config/airflow.env`` (committed), ``.env`` (secrets, written here on first use, 0600), the caller's own
+``SIGNALBOX_*`` and ``AIRFLOW__*`` variables; last what follows from the chosen ports and folders.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from platform_local import jars, ports
+from platform_local.java import java_home
+from platform_local.postgres import HOST, ROLES, Cluster
+from platform_local.private_file import write_private
+from platform_local.problem import Problem, from_os_error
+
+ROOT = Path(__file__).resolve().parents[1]
+UI_USER = "admin"
+
+PORTS = {"SIGNALBOX_API_PORT": 8080, "SIGNALBOX_CONNECT_PORT": 15002, "SIGNALBOX_PG_PORT": 5433}
+# What follows from this clone and its SIGNALBOX_HOME, even in a shell that is set up for another Airflow.
+PLACED = (
+    "AIRFLOW_HOME",
+    "AIRFLOW__CORE__DAGS_FOLDER",
+    "AIRFLOW__CORE__PLUGINS_FOLDER",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
+)
+PORT_USERS = {
+    "SIGNALBOX_API_PORT": "Airflow's web page",
+    "SIGNALBOX_CONNECT_PORT": "Spark Connect",
+    "SIGNALBOX_PG_PORT": "PostgreSQL",
+}
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+SECRETS: dict[str, Callable[[], str]] = {
+    "AIRFLOW__CORE__FERNET_KEY": _fernet_key,
+    "AIRFLOW__API_AUTH__JWT_SECRET": lambda: secrets.token_urlsafe(64),
+    "AIRFLOW__API__SECRET_KEY": _token,
+    "SIGNALBOX_UI_PASSWORD": lambda: secrets.token_urlsafe(12),
+    "SPARK_CONNECT_AUTHENTICATE_TOKEN": _token,
+    **{f"SIGNALBOX_PG_PASSWORD_{role.upper()}": _token for role in ROLES},
+}
+
+
+class Settings:
+    """The settings of one platform; ``environ`` is the caller's environment."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._caller = {key: value for key, value in environ.items() if value != ""}
+        self.home = Path(self._caller.get("SIGNALBOX_HOME", ROOT / "var")).absolute()
+        self.run = self.home / "run"
+        self.logs = self.home / "log"
+        self.env_file = Path(self._caller.get("SIGNALBOX_ENV_FILE", ROOT / ".env"))
+        self._make_folders()
+        self._own = read_env_file(self.env_file) if self.env_file.exists() else {}
+        self._own |= self._make_secrets()
+        self.ports = self._ports()
+
+    def port(self, name: str) -> int:
+        """The port of ``api``, ``connect`` or ``pg``."""
+        return self.ports[f"SIGNALBOX_{name.upper()}_PORT"]
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self.port('api')}"
+
+    @property
+    def ui_password(self) -> str:
+        return self._value("SIGNALBOX_UI_PASSWORD")
+
+    def cluster(self) -> Cluster:
+        passwords = {role: self._value(f"SIGNALBOX_PG_PASSWORD_{role.upper()}") for role in ROLES}
+        return Cluster(self.home / "postgres", self.port("pg"), passwords)
+
+    def claim_ports(self, pick: bool) -> None:
+        """Check that the ports are free and remember them; a taken one is an error, or replaced when ``pick`` and nobody chose it."""
+        for name, port in self.ports.items():
+            if ports.is_free(port):
+                continue
+            if not pick or name in self._caller or name in self._own:
+                raise Problem(f"Port {port} ({PORT_USERS[name]}) is taken{ports.taken_by(port)}: free it, or set {name} to another port.")
+            self.ports[name] = ports.free_port()
+        write_private(self.run / "ports.json", json.dumps(self.ports))
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment for a child process; with secrets, so never to be logged."""
+        known = {"SIGNALBOX_ROOT": str(ROOT), "SIGNALBOX_HOME": str(self.home)}
+        settings = {key: substitute(value, known) for key, value in read_env_file(ROOT / "config" / "airflow.env").items()}
+        mine = {key: value for key, value in self._caller.items() if key.startswith(("SIGNALBOX_", "AIRFLOW__"))}
+        placed = {key: settings[key] for key in PLACED}
+        return {**self._caller, **settings, **self._own, **mine, **known, **placed, **self._derived()}
+
+    def _derived(self) -> dict[str, str]:
+        database = f"{HOST}:{self.port('pg')}"
+
+        def url(role: str) -> str:
+            return f"postgresql+psycopg2://{role}:{self._value(f'SIGNALBOX_PG_PASSWORD_{role.upper()}')}@{database}/{role}"
+
+        return {
+            **{name: str(port) for name, port in self.ports.items()},
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url("airflow"),
+            "AIRFLOW__API__PORT": str(self.port("api")),
+            "AIRFLOW__API__BASE_URL": self.api_url,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.api_url}/execution/",
+            "SIGNALBOX_LEDGER_URL": url("ledger"),
+            "SIGNALBOX_MARTS_URL": url("marts"),
+            "SIGNALBOX_CATALOG_URI": f"jdbc:postgresql://{database}/catalog",
+            "SIGNALBOX_CATALOG_USER": "catalog",
+            "SIGNALBOX_CATALOG_PASSWORD": self._value("SIGNALBOX_PG_PASSWORD_CATALOG"),
+            # The token travels without TLS only to this very host name.
+            "SIGNALBOX_CONNECT_URL": f"sc://localhost:{self.port('connect')}",
+            "SIGNALBOX_JARS": ",".join(map(str, jars.paths(self.home))),
+            "SIGNALBOX_SPARK_PROPERTIES": str(self.run / "spark.properties"),
+            "JAVA_HOME": str(java_home(self.home, self._caller)),
+            # Spark's own ports listen on loopback too.
+            "SPARK_LOCAL_IP": HOST,
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "config"))),
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), self._caller.get("PATH", os.defpath))),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _value(self, key: str) -> str:
+        return self._caller.get(key) or self._own[key]
+
+    def _ports(self) -> dict[str, int]:
+        remembered = self.run / "ports.json"
+        last = json.loads(remembered.read_text()) if remembered.exists() else {}
+        chosen = {name: self._caller.get(name) or self._own.get(name) or last.get(name) or default for name, default in PORTS.items()}
+        for name, port in chosen.items():
+            if not str(port).isdecimal() or not 0 < int(port) < 65536:
+                raise Problem(f"{name}={port} is not a port: set it to a number from 1 to 65535.")
+        return {name: int(port) for name, port in chosen.items()}
+
+    def _make_folders(self) -> None:
+        try:
+            for folder in (self.run, self.logs, self.home / "airflow", self.home / "landing", self.home / "warehouse"):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.run.chmod(0o700)
+        except OSError as error:
+            raise from_os_error(error, f"writing {self.home}") from error
+
+    def _make_secrets(self) -> dict[str, str]:
+        """Generate the secrets that .env lacks, and add them to it; the file ends up readable for its owner only."""
+        missing = {key: make() for key, make in SECRETS.items() if not self._own.get(key)}
+        try:
+            if missing:
+                text = self.env_file.read_text() if self.env_file.exists() else "# Secrets of this clone; see .env.example.\n"
+                kept = [line for line in text.splitlines() if line.split("=")[0].strip() not in missing]
+                write_private(self.env_file, "\n".join([*kept, *(f"{key}={value}" for key, value in missing.items())]) + "\n")
+            self.env_file.chmod(0o600)
+            passwords = self.home / "airflow" / "passwords.json"
+            write_private(passwords, json.dumps({UI_USER: missing.get("SIGNALBOX_UI_PASSWORD") or self._value("SIGNALBOX_UI_PASSWORD")}))
+        except OSError as error:
+            raise from_os_error(error, f"writing {self.env_file}") from error
+        return missing
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The KEY=VALUE lines of a file; comments and empty lines are skipped, values are taken as they stand."""
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
+
+
+def substitute(value: str, known: Mapping[str, str]) -> str:
+    """Fill in ``${NAME}``; an unknown name is an error, not an empty string."""
+
+    def known_value(found: re.Match[str]) -> str:
+        if found[1] not in known:
+            raise Problem(f"config/airflow.env uses ${{{found[1]}}}, which is not one of {', '.join(sorted(known))}.")
+        return known[found[1]]
+
+    return re.sub(r"\$\{(\w+)\}", known_value, value)

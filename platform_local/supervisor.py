@@ -1,0 +1,249 @@
+"""The local platform under supervisord: ``up`` starts it and waits for its health, ``down`` ends it to the last process.
+
+supervisord leads a session of its own and adopts orphans, so whatever a task leaves behind stays below it and goes with it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from platform_local import jars, ports, processes
+from platform_local.airflow_api import AirflowApi
+from platform_local.environment import ROOT, UI_USER, Settings
+from platform_local.problem import Problem, from_os_error
+
+CONFIG = ROOT / "config" / "supervisord.conf"
+AIRFLOW_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS = ("postgres", "connect", *AIRFLOW_COMPONENTS)
+HEALTHY_WITHIN_S = 90
+MIGRATE_WITHIN_S = 180
+POLL_S = 0.25
+# Of sun_path, the address of a Unix socket, 108 bytes exist.
+LONGEST_SOCKET = 100
+FAILED_STATES = ("FATAL", "EXITED", "BACKOFF")
+
+T = TypeVar("T")
+
+
+class Platform:
+    """The platform of one SIGNALBOX_HOME."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = print) -> None:
+        self.settings = settings
+        self._say = say
+        self._started = time.monotonic()
+        self._pid_file = settings.run / "supervisord.pid"
+        self._socket = _socket_path(settings.run)
+
+    def up(self, pick_ports: bool = False, extra: Mapping[str, str] | None = None) -> bool:
+        """Start everything and wait until it is healthy; False when it was running already. Leaves nothing behind when it fails."""
+        with self._only_one():
+            if self.is_running():
+                self._say(f"The platform is up already (`make down` ends it): {self.settings.api_url}")
+                return False
+            self._end_strays()
+            self._started = time.monotonic()
+            try:
+                self._start(pick_ports, extra or {})
+            except BaseException:
+                self.down()
+                raise
+        return True
+
+    def down(self) -> int:
+        """End every process of the platform; the number of processes there were."""
+        known = set(processes.tree(self._supervisord_pid()))
+        with suppress(OSError, xmlrpc.client.Fault):
+            self._rpc().shutdown()
+        deadline = time.monotonic() + 40
+        while self._supervisord_pid() and time.monotonic() < deadline:
+            # A task may start a process while it is being stopped.
+            known |= set(processes.tree(self._supervisord_pid()))
+            time.sleep(0.1)
+        processes.end(known)
+        ended = len(known) + self._end_strays()
+        for left in (self._pid_file, self._socket):
+            left.unlink(missing_ok=True)
+        return ended
+
+    def is_running(self) -> bool:
+        return self._supervisord_pid() != 0
+
+    def states(self) -> dict[str, str]:
+        """Per component supervisor's word for its state; empty when the platform is down."""
+        with suppress(OSError, xmlrpc.client.Fault):
+            return {info["name"]: info["statename"] for info in self._rpc().getAllProcessInfo()}
+        return {}
+
+    def describe(self) -> str:
+        """Where people look, and with what."""
+        return (
+            f"  Airflow    {self.settings.api_url}   user {UI_USER}   password {self.settings.ui_password}\n"
+            f"  marts      {self.settings.cluster().url('marts', 'bi').split('@')[1]} (role bi; password in {self.settings.env_file})\n"
+            f"  logs       {self.settings.logs}"
+        )
+
+    # The start, step by step
+
+    def _start(self, pick_ports: bool, extra: Mapping[str, str]) -> None:
+        self.settings.claim_ports(pick=pick_ports)
+        jars.ensure(self.settings.home)
+        cluster = self.settings.cluster()
+        cluster.prepare()
+        self._say(f"  data of PostgreSQL in {cluster.place}")
+        environ = {**self.settings.environment(), **extra}
+        self._start_supervisord(environ)
+        self._launch("postgres", "connect")
+        self._wait({"postgres": cluster.accepts})
+        cluster.create_databases()
+        self._migrate(environ)
+        since = datetime.now(UTC)
+        self._launch(*AIRFLOW_COMPONENTS)
+        api = AirflowApi(self.settings)
+        self._wait(
+            {
+                "connect": lambda: ports.answers(self.settings.port("connect")),
+                **{name: lambda name=name: _is_healthy(api, name, since) for name in AIRFLOW_COMPONENTS},  # type: ignore[misc]
+            }
+        )
+        api.ensure_pools()
+        self._report("platform", "healthy")
+
+    def _start_supervisord(self, environ: Mapping[str, str]) -> None:
+        try:
+            log = (self.settings.logs / "supervisord.out").open("wb")
+        except OSError as error:
+            raise from_os_error(error, f"writing {self.settings.logs}") from error
+        with log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)],
+                env={**environ, "SIGNALBOX_SUPERVISOR_SOCKET": str(self._socket)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=processes.adopt_orphans,
+            )
+        deadline = time.monotonic() + 15
+        while not self.states():
+            if process.poll() is not None or time.monotonic() > deadline:
+                processes.end(processes.tree(process.pid))
+                raise Problem(f"supervisord did not start: see {self.settings.logs}/supervisord.out.")
+            time.sleep(0.05)
+
+    def _launch(self, *components: str) -> None:
+        for name in components:
+            self._rpc().startProcess(name, False)
+
+    def _migrate(self, environ: Mapping[str, str]) -> None:
+        """Bring Airflow's database to the installed version; remembered beside the cluster, since asking Airflow costs seconds."""
+        version = importlib.metadata.version("apache-airflow-core")
+        done = self.settings.cluster().home / "airflow.migrated"
+        if done.exists() and done.read_text() == version:
+            return
+        log_path = self.settings.logs / "migrate.log"
+        with log_path.open("wb") as log:
+            command = [sys.executable, "-m", "airflow", "db", "migrate"]
+            process = subprocess.Popen(command, env=dict(environ), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            process.wait(MIGRATE_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            raise Problem(f"Airflow's database was not ready within {MIGRATE_WITHIN_S} s: see {log_path}.") from None
+        finally:
+            processes.end(processes.tree(process.pid))
+        if process.returncode:
+            raise Problem(f"Airflow could not prepare its database: see {log_path}.")
+        done.write_text(version)
+        self._report("database", "migrated")
+
+    def _wait(self, checks: dict[str, Callable[[], bool]]) -> None:
+        """Wait for every check, saying each that comes true; a component that ended, or the deadline, is an error."""
+        left = dict(checks)
+        deadline = time.monotonic() + HEALTHY_WITHIN_S
+        while left:
+            for name in [name for name, check in left.items() if check()]:
+                del left[name]
+                self._report(name, "healthy")
+            states = self.states()
+            for name in left:
+                if states.get(name) in FAILED_STATES:
+                    raise Problem(f"{name} ended right after its start: see {self.settings.logs / name}.log.")
+            if time.monotonic() > deadline:
+                logs = ", ".join(str(self.settings.logs / f"{name}.log") for name in left)
+                raise Problem(f"Not healthy within {HEALTHY_WITHIN_S} s: {', '.join(left)}; see {logs}.")
+            time.sleep(POLL_S)
+
+    def _report(self, name: str, state: str) -> None:
+        self._say(f"  {name:<14} {state:<9} {time.monotonic() - self._started:5.1f} s")
+
+    # supervisord
+
+    def _rpc(self) -> Any:
+        transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _supervisord_pid(self) -> int:
+        """Its process id, or 0."""
+        with suppress(OSError, ValueError, psutil.Error):
+            process = psutil.Process(int(self._pid_file.read_text()))
+            if str(CONFIG) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                return process.pid
+        return 0
+
+    def _end_strays(self) -> int:
+        """End what outlived a supervisord that was killed: our processes bear the address of its socket in their environment."""
+        strays: set[psutil.Process] = set()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("SIGNALBOX_SUPERVISOR_SOCKET") == str(self._socket):
+                    strays |= set(processes.tree(process.pid))
+        processes.end(strays)
+        server = self.settings.cluster().server()
+        if server is not None:
+            self.settings.cluster().shut_down()
+        return len(strays) + (server is not None)
+
+    @contextmanager
+    def _only_one(self) -> Iterator[None]:
+        with (self.settings.run / "up.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Problem("Another `make up` or `make demo` is starting the platform: wait for it, or end it.") from None
+            yield
+
+
+def _is_healthy(api: AirflowApi, component: str, since: datetime) -> bool:
+    """Whether a component of Airflow beat its heart after ``since`` (older beats are those of its predecessor)."""
+    try:
+        health = api.health()
+    except (OSError, Problem):
+        return False
+    if component == "api-server":
+        return bool(health["metadatabase"]["status"] == "healthy")
+    name = component.replace("-", "_")
+    beat = (health.get(name) or {}).get(f"latest_{name}_heartbeat")
+    return bool(health[name]["status"] == "healthy" and beat and datetime.fromisoformat(beat) >= since)
+
+
+def _socket_path(run: Path) -> Path:
+    path = run / "supervisor.sock"
+    if len(str(path)) <= LONGEST_SOCKET:
+        return path
+    return Path(tempfile.gettempdir()) / f"signalbox-{os.getuid()}-{hashlib.sha256(str(run).encode()).hexdigest()[:12]}.sock"

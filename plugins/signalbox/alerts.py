@@ -1,0 +1,74 @@
+"""The first plain message: one to Slack for each task that fails for good. It must never fail a task itself.
+
+The text is made in Python and holds nothing that Slack would act on: a rule's sentence may quote what stood in the data.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.log import redact
+from signalbox import runs
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+CONNECTION = "slack_default"
+DEFAULT_CHANNEL = "#signalbox"
+LONGEST_SENTENCE = 1500
+LONGEST_TEXT = 3000
+TIMEOUT_S = 10
+
+log = logging.getLogger(__name__)
+
+
+def task_failed(context: "Context") -> None:
+    """Task callback: say which task failed, for which window, and why."""
+    ti = context["ti"]
+    error = context.get("exception")
+    sentence = str(error) if error else "The task ended without a word: it was killed, or its worker was lost."
+    _deliver(_message(f"{ti.dag_id} · {ti.task_id} failed", context, sentence, f"Log: {ti.log_url}"))
+
+
+def run_timed_out(context: "Context") -> None:
+    """DAG callback: a run that overran its time limit; a run that is red for a task's sake has had its message."""
+    if context.get("reason") == "timed_out":
+        dag = context["dag"]
+        _deliver(_message(f"{dag.dag_id} ran out of time", context, f"The run took longer than {dag.dagrun_timeout}."))
+
+
+def _message(title: str, context: "Context", sentence: str, *more: str) -> str:
+    lines = [title, f"Run: {context['run_id']}", f"Window: {_window(context)}", _capped(sentence, LONGEST_SENTENCE), *more]
+    return _capped("\n".join(inert(str(redact(line))) for line in lines), LONGEST_TEXT)
+
+
+def inert(text: str) -> str:
+    """Text in which Slack finds no mention, link or markup of its own."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("@", "@\u200b")
+
+
+def _capped(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _window(context: "Context") -> str:
+    try:
+        return str(runs.explicit_window(context) or runs.interval(context))
+    except AirflowFailException:
+        # A window that cannot be had is the very failure that is told here.
+        return "none"
+
+
+def _deliver(text: str) -> None:
+    from airflow.providers.slack.hooks.slack import SlackHook
+
+    try:
+        hook = SlackHook(slack_conn_id=CONNECTION, timeout=TIMEOUT_S, retry_handlers=[])
+        channel = hook.get_connection(CONNECTION).extra_dejson.get("channel", DEFAULT_CHANNEL)
+        message = {"channel": channel, "text": text, "mrkdwn": False, "parse": "none", "link_names": False}
+        hook.call("chat.postMessage", json={**message, "unfurl_links": False, "unfurl_media": False})
+    except AirflowNotFoundException:
+        log.warning("No connection %s, so this went to nobody: %s", CONNECTION, text)
+    except Exception:
+        log.exception("Slack did not take this message: %s", text)

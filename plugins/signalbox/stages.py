@@ -1,0 +1,129 @@
+"""The building blocks that a DAG file is written in.
+
+Clear on a red checkpoint has to rebuild, so each stage is a setup/teardown pair: Airflow clears a setup together with the work
+that needs it. What follows a stage hangs on its checkpoint; teardowns do not count for the colour of the run.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk.exceptions import AirflowFailException
+from signalbox import assets, runs
+from signalbox.cadence import Cadence
+from signalbox.engines import ConnectJob, engine, job_outcomes
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.sdk import Context
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline at one cadence: hands out the tasks of its DAG."""
+
+    slug: str
+    cadence: Cadence
+
+    def window(self) -> BaseOperator:
+        """First of all: fix the run's window in the ledger, after waiting for late files where the cadence does."""
+        opened = OpenRun(task_id="window", pipeline=self.slug, cadence_name=self.cadence.name)
+        if self.cadence.late_files_wait:
+            WaitForLateFiles(task_id="late_files", wait=self.cadence.late_files_wait) >> opened
+        return opened
+
+    def stage(self, name: str) -> TaskGroup:
+        """Build a stage and prove it; there is no way to have the one without the other."""
+        with TaskGroup(name) as group:
+            build = engine(self.cadence)(task_id="build", command=("build", self.slug, name), cadence=self.cadence).as_setup()
+            checkpoint = Checkpoint(task_id="checkpoint", stage=name)
+            build >> checkpoint >> EmptyOperator(task_id="end").as_teardown(setups=build)
+        return group
+
+    def release(self) -> BaseOperator:
+        """Show what the run has proven, all tables at once."""
+        return self._on_connect("release", assets.tables(self.slug, self.cadence))
+
+    def serve(self) -> BaseOperator:
+        """Bring the release's marts to PostgreSQL."""
+        return self._on_connect("serve", assets.marts(self.slug, self.cadence))
+
+    def close(self) -> BaseOperator:
+        """Last of all, whatever came of the run: give its lease back. A teardown, so it turns no red run green."""
+        return CloseRun(task_id="close").as_teardown()
+
+    def _on_connect(self, step: str, outlets: list[Any]) -> BaseOperator:
+        # These move references and a few rows: not worth a JVM of their own, whichever engine builds.
+        return ConnectJob(
+            task_id=step, command=(step, self.slug), cadence=self.cadence, outlets=outlets, post_execute=assets.announce
+        )
+
+
+class OpenRun(BaseOperator):
+    """Finds the run's window, or fixes it for good on the first try; skips a run that has nothing to do."""
+
+    def __init__(self, *, pipeline: str, cadence_name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.cadence_name = cadence_name
+
+    def execute(self, context: "Context") -> str:
+        from spark_jobs.common.ledger import Ledger
+
+        interval, explicit = runs.interval(context), runs.explicit_window(context)
+        with job_outcomes():
+            run = Ledger.from_environment().open_run(
+                self.pipeline, self.cadence_name, runs.run_key(context), interval, explicit
+            )
+        self.log.info("This run answers for %s.", run.window)
+        return str(run.window)
+
+
+class WaitForLateFiles(BaseOperator):
+    """Defers until files that arrive late are in; holds no lease and no worker, and lets a day long past through at once."""
+
+    def __init__(self, *, wait: "timedelta", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.wait = wait
+
+    def execute(self, context: "Context") -> None:
+        until = runs.interval(context).end + self.wait
+        asked_for = runs.explicit_window(context) or context["dag_run"].run_type == "backfill"
+        if asked_for or until <= datetime.now(UTC):
+            self.log.info("No wait: %s", "the window was asked for." if asked_for else f"it is past {until.isoformat()}.")
+            return
+        self.defer(trigger=DateTimeTrigger(moment=until), method_name="waited")
+
+    def waited(self, context: "Context", event: Any = None) -> None:
+        self.log.info("Late files had until %s.", event)
+
+
+class Checkpoint(BaseOperator):
+    """Asks the ledger for the verdict on the stage's newest receipt; runs no data job."""
+
+    def __init__(self, *, stage: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+
+    def execute(self, context: "Context") -> str:
+        from spark_jobs.common.ledger import Ledger
+
+        verdict = Ledger.from_environment().checkpoint(runs.run_key(context), self.stage)
+        if not verdict.passed:
+            raise AirflowFailException(verdict.sentence)
+        self.log.log(logging.WARNING if verdict.status == "warn" else logging.INFO, "%s", verdict.sentence)
+        return verdict.status
+
+
+class CloseRun(BaseOperator):
+    """Gives the run's lease back. Should it fail, the lease lapses by itself."""
+
+    def execute(self, context: "Context") -> None:
+        from spark_jobs.common.ledger import Ledger
+
+        Ledger.from_environment().close_run(runs.run_key(context))

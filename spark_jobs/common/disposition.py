@@ -1,0 +1,46 @@
+"""Rows that a stage leaves out on purpose: marked, never lost, so that the receipt's balance adds up.
+
+A transform that keeps a landing table's rows marks what it leaves out in the column ``_dropped``; the job counts the marks by reason and
+writes the rest.
+"""
+
+from typing import TYPE_CHECKING
+
+from spark_jobs.common.window import Window
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+DROPPED = "_dropped"
+DUPLICATE = "duplicate"
+
+
+def drop_where(frame: "DataFrame", condition: "Column", reason: str) -> "DataFrame":
+    """Mark rows for which ``condition`` holds, unless they are marked already."""
+    from pyspark.sql import functions as F
+
+    return _markable(frame).withColumn(DROPPED, F.coalesce(F.col(DROPPED), F.when(condition, F.lit(reason))))
+
+
+def drop_outside(frame: "DataFrame", column: str, window: Window) -> "DataFrame":
+    """Mark rows whose instant lies outside the window."""
+    from pyspark.sql import functions as F
+
+    inside = (F.col(column) >= F.lit(window.start)) & (F.col(column) < F.lit(window.end))
+    return drop_where(frame, ~inside, "outside_window")
+
+
+def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: list[str]) -> "DataFrame":
+    """Mark all but the first row, by ``order``, of each key among the rows that are not marked yet."""
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    frame = _markable(frame)
+    place = F.row_number().over(W.partitionBy(F.col(DROPPED).isNull(), *keys).orderBy(*order))
+    return drop_where(frame.withColumn("_copy", place), F.col("_copy") > 1, DUPLICATE).drop("_copy")
+
+
+def _markable(frame: "DataFrame") -> "DataFrame":
+    from pyspark.sql import functions as F
+
+    return frame if DROPPED in frame.columns else frame.withColumn(DROPPED, F.lit(None).cast("string"))

@@ -1,0 +1,42 @@
+"""Finds a pipeline's parts by its slug: one slug, one place each."""
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+import spark_jobs
+from spark_jobs.common.serve import Mart
+from spark_jobs.common.stage import Stage
+
+
+def slugs() -> list[str]:
+    """Every pipeline of the repository."""
+    return sorted(m.name for m in pkgutil.iter_modules(spark_jobs.__path__) if m.ispkg and m.name != "common")
+
+
+def pipeline(slug: str) -> ModuleType:
+    """The package ``spark_jobs.<slug>``; raises ``ValueError`` for an unknown slug."""
+    if slug not in slugs():
+        raise ValueError(f"There is no pipeline {slug!r}; there are {', '.join(slugs())}.")
+    return importlib.import_module(f"spark_jobs.{slug}")
+
+
+def stage(slug: str, name: str) -> Stage:
+    """One stage; raises ``ValueError`` for an unknown name."""
+    names = pipeline(slug).STAGES
+    if name not in names:
+        raise ValueError(f"Pipeline {slug} has no stage {name!r}; its stages are {', '.join(names)}.")
+    found: Stage = importlib.import_module(f"spark_jobs.{slug}.{name}").STAGE
+    return found
+
+
+def params(slug: str, cadence: str, overrides: list[str]) -> Any:
+    """The cadence's params with ``NAME=VALUE`` overrides applied."""
+    module = importlib.import_module(f"spark_jobs.{slug}.params")
+    return module.with_overrides(module.for_cadence(cadence), overrides)
+
+
+def marts(slug: str) -> tuple[Mart, ...]:
+    found: tuple[Mart, ...] = importlib.import_module(f"spark_jobs.{slug}.marts").MARTS
+    return found

@@ -1,0 +1,86 @@
+"""Quarantine: rows that broke a row rule, kept with rule, reason and origin so that they can be read, mended and replayed."""
+
+from typing import TYPE_CHECKING
+
+from expectations.contract import Column, Table, whole
+from spark_jobs.common.landing import RefusedFile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def quarantine_table(table: Table) -> Table:
+    """The contract of ``<table>__quarantine``."""
+    return Table(
+        pipeline=table.pipeline,
+        name=f"{table.name}__quarantine",
+        meaning=f"Rows of {table.name} that broke a row rule, with the reason.",
+        key=(),
+        columns=(
+            Column("run_key", "string", "run that found the row last", metadata=True),
+            Column("stage", "string", "stage that refused the row"),
+            Column("rule", "string", "name of the first rule that the row broke"),
+            Column("reason", "string", "the rule as a sentence"),
+            Column("source_file", "string", "landing file, below the landing folder", nullable=True),
+            Column("source_row", "bigint", "row of that file, from 0", nullable=True),
+            Column("scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True),
+            Column("row", "string", "the row as JSON, as it was read"),
+        ),
+        replace=whole(),
+        may_be_empty=True,
+    )
+
+
+def reasons_sql(table: Table, rule: str = "_broken_rule") -> str:
+    """SQL that turns a broken rule's name into its sentence."""
+    said = {f"{column.name}:type": f"{column.name} can be read as {column.type}." for column in table.columns}
+    said |= {r.name: r.sentence for r in table.row_rules()}
+    cases = " ".join(f"WHEN {_text(name)} THEN {_text(sentence)}" for name, sentence in said.items())
+    return f"CASE {rule} {cases} ELSE {rule} END"
+
+
+def landed_rows(frame: "DataFrame", table: Table, run_key: str, stage: str) -> "DataFrame":
+    """Quarantine rows of a landing frame that carries ``_broken_rule`` and ``_raw``."""
+    broken = frame.where("_broken_rule IS NOT NULL")
+    return broken.selectExpr(
+        f"{_text(run_key)} AS run_key",
+        f"{_text(stage)} AS stage",
+        "_broken_rule AS rule",
+        f"{reasons_sql(table)} AS reason",
+        "source_file",
+        "source_row",
+        "CAST(NULL AS TIMESTAMP) AS scope_start",
+        "_raw AS row",
+    )
+
+
+def derived_rows(frame: "DataFrame", table: Table, run_key: str, stage: str, scope_start: str) -> "DataFrame":
+    """Quarantine rows of an output frame that carries ``_broken_rule``."""
+    columns = ", ".join(f"`{name}`" for name in table.column_names)
+    source = [name if name in table.column_names else f"CAST(NULL AS {kind}) AS {name}" for name, kind in _SOURCE.items()]
+    return frame.where("_broken_rule IS NOT NULL").selectExpr(
+        f"{_text(run_key)} AS run_key",
+        f"{_text(stage)} AS stage",
+        "_broken_rule AS rule",
+        f"{reasons_sql(table)} AS reason",
+        *source,
+        f"CAST({_text(scope_start)} AS TIMESTAMP) AS scope_start",
+        f"to_json(struct({columns})) AS row",
+    )
+
+
+def file_rows(spark: "SparkSession", refused: list[RefusedFile], run_key: str, stage: str) -> "DataFrame | None":
+    """One quarantine row for each file that was refused as a whole."""
+    if not refused:
+        return None
+    rows = [(run_key, stage, "file", f"The file {file.reason}.", file.name, None, None, "{}") for file in refused]
+    return spark.createDataFrame(
+        rows, "run_key string, stage string, rule string, reason string, source_file string, source_row bigint, scope_start timestamp, row string"
+    )
+
+
+_SOURCE = {"source_file": "string", "source_row": "bigint"}
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,56 @@
+"""Spark sessions: a thin client of a Connect server where one is named, else a session of this process."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spark_jobs.common.spark_conf import session_conf
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_REACH_SECONDS = 5
+
+
+@contextmanager
+def spark_session(name: str) -> Iterator["SparkSession"]:
+    """A session that is stopped at the end, whatever happens: one that lives on keeps catalog connections open."""
+    remote = os.environ.get("SIGNALBOX_CONNECT_URL") if os.environ.get("SIGNALBOX_ENGINE", "connect") == "connect" else None
+    spark = _connect(remote) if remote else _local(name)
+    try:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        yield spark
+    finally:
+        spark.stop()
+
+
+def _connect(url: str) -> "SparkSession":
+    from pyspark.sql.connect.session import SparkSession
+
+    require_reachable(url)
+    token = os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN", "")
+    return SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create()
+
+
+def require_reachable(url: str) -> None:
+    """Fail within seconds, with a sentence, where the client itself would wait for minutes."""
+    at = urlsplit(url)
+    try:
+        with socket.create_connection((at.hostname or "localhost", at.port or 15002), timeout=_REACH_SECONDS):
+            pass
+    except OSError as error:
+        raise ConnectionError(f"No Spark Connect server answers at {at.hostname}:{at.port}; start it with `make up`. ({error})") from error
+
+
+def _local(name: str) -> "SparkSession":
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName(name)
+    if "SPARK_ENV_LOADED" not in os.environ:  # Under spark-submit the configuration came with the command.
+        builder = builder.master(os.environ.get("SIGNALBOX_MASTER", "local[2]"))
+        for key, value in session_conf(dict(os.environ)).items():
+            builder = builder.config(key, value)
+    return builder.getOrCreate()

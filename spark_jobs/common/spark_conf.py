@@ -1,0 +1,50 @@
+"""The Spark settings of every Signalbox session, in one place.
+
+The Connect server, spark-submit and the developer's own session all start from these two functions, so a table cannot behave
+differently because another engine opened it. They read the environment (see ``config/airflow.env``) and import nothing of Spark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CATALOG = "lake"
+
+
+def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the Iceberg catalog ``lake``: a JDBC catalog in PostgreSQL; holds the catalog role's password."""
+    prefix = f"spark.sql.catalog.{CATALOG}"
+    return {
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        prefix: "org.apache.iceberg.spark.SparkCatalog",
+        f"{prefix}.type": "jdbc",
+        f"{prefix}.uri": environ["SIGNALBOX_CATALOG_URI"],
+        f"{prefix}.jdbc.user": environ["SIGNALBOX_CATALOG_USER"],
+        f"{prefix}.jdbc.password": environ["SIGNALBOX_CATALOG_PASSWORD"],
+        # V1 keeps views beside tables; the default V0 knows tables only.
+        f"{prefix}.jdbc.schema-version": "V1",
+        f"{prefix}.warehouse": environ["SIGNALBOX_WAREHOUSE"],
+        # A cached table that is read often never expires from the cache, and so stays stale.
+        f"{prefix}.cache-enabled": "false",
+        # Each session keeps its own connections to PostgreSQL until it is stopped.
+        f"{prefix}.clients": "1",
+    }
+
+
+def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
+    """Everything a session needs: the catalog, the jars, UTC, and sizes that suit one small machine."""
+    conf = {
+        **catalog_conf(environ),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", "4"),
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": environ.get("SIGNALBOX_DRIVER_MEMORY", "2g"),
+        # The catalog's password is a setting: keep it out of logs and of every listing of the configuration.
+        "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
+    }
+    if jars := environ.get("SIGNALBOX_JARS"):
+        conf["spark.jars"] = jars
+    return conf

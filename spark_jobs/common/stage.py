@@ -1,0 +1,93 @@
+"""A stage: one computation, what it reads, what it writes, and which rows it answers for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from expectations.contract import Table
+from spark_jobs.common.window import Window
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Landing files of a table whose manifests overlap the read window."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
+class FromRun:
+    """What an earlier stage of the same run wrote, by the snapshot in its receipt."""
+
+    table: Table
+    stage: str
+
+
+@dataclass(frozen=True)
+class Released:
+    """The newest released rows of a table, pinned when the build starts. ``tier`` None means the run's own tier."""
+
+    table: Table
+    tier: str | None = None
+
+
+Read = Landed | FromRun | Released
+Scope = Callable[[Window, Any], Window | list[date]]
+
+
+def run_window(window: Window, params: Any) -> Window:
+    """The plain write scope: the run's window itself."""
+    return window
+
+
+@dataclass(frozen=True)
+class Write:
+    """An output: its contract, and the window (or scope keys) that this run replaces in it.
+
+    ``balances`` names the landing table whose rows must all be found again in this output: published, quarantined, deduplicated or
+    filtered. ``audited`` is False only for a table that another output's rules cover.
+    """
+
+    table: Table
+    scope: Scope = run_window
+    balances: str | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``read_window`` says how far a build looks beyond the run's window, e.g. back to the start of the business day."""
+
+    pipeline: str
+    name: str
+    reads: tuple[Read, ...]
+    writes: tuple[Write, ...]
+    transform: Callable[..., tuple[Any, ...]]
+    read_window: Callable[[Window, Any], Window] = run_window
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The stages of the same run that must have passed before this one builds."""
+        return tuple(dict.fromkeys(read.stage for read in self.reads if isinstance(read, FromRun)))
+
+
+def scope_condition(write: Write, window: Window, params: Any) -> str:
+    """The SQL condition of the rows that a run replaces; every literal in it is a date or an instant."""
+    scope = write.scope(window, params)
+    replace = write.table.replace
+    if replace.kind == "whole":
+        return "true"
+    column = replace.columns[0]
+    if isinstance(scope, Window):
+        return f"`{column}` >= {_instant(scope.start)} AND `{column}` < {_instant(scope.end)}"
+    return f"`{column}` IN ({', '.join(_literal(value) for value in scope)})"
+
+
+def _literal(value: date) -> str:
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise TypeError(f"A scope key is a date, not {type(value).__name__}.")
+    return f"DATE '{value.isoformat()}'"
+
+
+def _instant(value: datetime) -> str:
+    return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}+00:00'"

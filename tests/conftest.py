@@ -1,0 +1,54 @@
+"""Fixtures that every test may use: real data, and one Spark session on a private lake (PostgreSQL, Iceberg) for the whole run."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spark_jobs.common.ledger import Ledger
+from spark_jobs.common.local_run import private_lake
+from spark_jobs.common.session import spark_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def unavailable(reason: str) -> None:
+    """Skip with a reason, or fail where ``SIGNALBOX_REQUIRE=all`` allows no skip."""
+    if os.environ.get("SIGNALBOX_REQUIRE") == "all":
+        pytest.fail(f"SIGNALBOX_REQUIRE=all, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data, one folder a pipeline."""
+    folder = os.environ.get("SIGNALBOX_REAL_DATA")
+    if not folder:
+        unavailable("SIGNALBOX_REAL_DATA does not name the folder of the real data.")
+    return Path(str(folder))
+
+
+@pytest.fixture(scope="session")
+def lake_home() -> Iterator[Path]:
+    """A private lake whose settings are in the environment."""
+    with private_lake(None) as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def spark(lake_home: Path) -> Iterator["SparkSession"]:
+    """A local session on the private lake."""
+    os.environ["SIGNALBOX_SHUFFLE_PARTITIONS"] = "2"
+    with spark_session("tests") as session:
+        session.sparkContext.setLogLevel("ERROR")
+        yield session
+
+
+@pytest.fixture(scope="session")
+def ledger(lake_home: Path) -> Ledger:
+    ledger = Ledger.from_environment()
+    ledger.migrate()
+    return ledger
