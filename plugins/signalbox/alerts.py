@@ -1,13 +1,14 @@
 """The first plain message: one to Slack for each task that fails for good. It must never fail a task itself.
 
-The text is made in Python and holds nothing that Slack would act on: a rule's sentence may quote what stood in the data.
+The text is made in Python and holds nothing that Slack would act on: a rule's sentence may quote the data.
 """
 
 import logging
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
-from airflow.sdk.log import redact
+from airflow.sdk.log import redact  # type: ignore[attr-defined] -- imported there, exported nowhere public
+
 from signalbox import runs
 
 if TYPE_CHECKING:
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
 CONNECTION = "slack_default"
 DEFAULT_CHANNEL = "#signalbox"
-LONGEST_SENTENCE = 1500
-LONGEST_TEXT = 3000
+LONGEST_SENTENCE = 2000
 TIMEOUT_S = 10
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,14 @@ def run_timed_out(context: "Context") -> None:
 
 
 def _message(title: str, context: "Context", sentence: str, *more: str) -> str:
-    lines = [title, f"Run: {context['run_id']}", f"Window: {_window(context)}", _capped(sentence, LONGEST_SENTENCE), *more]
-    return _capped("\n".join(inert(str(redact(line))) for line in lines), LONGEST_TEXT)
+    why = _capped(_inert(sentence), LONGEST_SENTENCE)
+    rest = (f"Window: {_window(context)}", f"Run: {context['run_id']}", *more)
+    return "\n".join((_inert(title), why, *map(_inert, rest)))
 
 
-def inert(text: str) -> str:
-    """Text in which Slack finds no mention, link or markup of its own."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _inert(text: str) -> str:
+    """Text without secrets, in which Slack finds no mention and no markup of its own."""
+    escaped = str(redact(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("@", "@\u200b")
 
 

@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
+
 from signalbox import runs
 from signalbox.cadence import Cadence
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from pydantic import JsonValue
 
 
 def tables(slug: str, cadence: Cadence) -> list[Asset]:
@@ -34,7 +36,7 @@ def announce(context: "Context", result: Any = None) -> None:
         raise RuntimeError(f"The ledger holds no release of {key}, although the task that makes it succeeded.")
     release = released[0]
     for asset in context["task"].outlets:
-        extra = {
+        extra: dict[str, JsonValue] = {
             "run": key,
             "release": release.release_id,
             "window_start": release.window.start.isoformat(),

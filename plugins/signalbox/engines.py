@@ -14,6 +14,7 @@ from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
 from signalbox import runs
 from signalbox.cadence import Cadence
 from spark_jobs.common.outcome import Blocked, Settled
@@ -57,8 +58,8 @@ class ConnectJob(BaseOperator):
             self._working = False
 
     def on_kill(self) -> None:
-        # Airflow only calls this and lets the task go on. Raised here, in the signal's handler, the error unwinds the job,
-        # which then stops its Spark session and its lease's renewal instead of being killed five seconds later.
+        # Airflow only calls this and lets the task go on. Raised here, in the signal's handler, the error unwinds the
+        # job, which stops its Spark session and its lease's renewal instead of being killed five seconds later.
         if self._working:
             self._working = False
             raise AirflowException("The task was told to stop.")
@@ -77,19 +78,15 @@ class SubmitJob(SparkSubmitOperator):
 
     def execute(self, context: "Context") -> None:
         self.application_args = [*self.command, *runs.job_arguments(context, self.cadence_name)]
-        self._hook = self._get_hook()
+        hook = self._hook = self._get_hook()
         try:
             super().execute(context)
         except AirflowException as error:
-            raise self._outcome(error) from error
-
-    def _outcome(self, error: AirflowException) -> AirflowException:
-        sentence = self._hook.last_sentence or str(error)
-        if self._hook.exit_code == Blocked.exit_code:
-            return AirflowFailException(sentence)
-        if self._hook.exit_code == Settled.exit_code:
-            return AirflowSkipException(sentence)
-        return error
+            if hook.exit_code == Blocked.exit_code:
+                raise AirflowFailException(hook.last_sentence or str(error)) from error
+            if hook.exit_code == Settled.exit_code:
+                raise AirflowSkipException(hook.last_sentence or str(error)) from error
+            raise
 
     def _get_hook(self) -> "ProcessGroupHook":
         return ProcessGroupHook(
@@ -104,7 +101,7 @@ class SubmitJob(SparkSubmitOperator):
 
 
 class ProcessGroupHook(SparkSubmitHook):
-    """The provider's hook, with a process group of its own: its ``on_kill`` would leave the JVM and its workers behind."""
+    """The provider's hook with a process group of its own: without, a kill leaves the JVM and its workers behind."""
 
     def submit(self, application: str = "", **kwargs: Any) -> str | None:
         return super().submit(application, start_new_session=True, preexec_fn=_die_with_parent, **kwargs)

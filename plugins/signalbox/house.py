@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow.sdk import Param
+
 from signalbox import alerts
 from signalbox.cadence import BusinessDay, Cadence
 

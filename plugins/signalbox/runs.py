@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
+
 from spark_jobs.common.window import Window
 
 if TYPE_CHECKING:

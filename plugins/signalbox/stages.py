@@ -1,7 +1,7 @@
 """The building blocks that a DAG file is written in.
 
-Clear on a red checkpoint has to rebuild, so each stage is a setup/teardown pair: Airflow clears a setup together with the work
-that needs it. What follows a stage hangs on its checkpoint; teardowns do not count for the colour of the run.
+Clear on a red checkpoint has to rebuild, so each stage is a setup/teardown pair: Airflow clears a setup together with
+the work that needs it. What follows a stage hangs on its checkpoint; teardowns do not count for the colour of the run.
 """
 
 import logging
@@ -13,6 +13,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, TaskGroup
 from airflow.sdk.exceptions import AirflowFailException
+
 from signalbox import assets, runs
 from signalbox.cadence import Cadence
 from signalbox.engines import ConnectJob, engine, job_outcomes
@@ -40,9 +41,10 @@ class Pipeline:
     def stage(self, name: str) -> TaskGroup:
         """Build a stage and prove it; there is no way to have the one without the other."""
         with TaskGroup(name) as group:
-            build = engine(self.cadence)(task_id="build", command=("build", self.slug, name), cadence=self.cadence).as_setup()
-            checkpoint = Checkpoint(task_id="checkpoint", stage=name)
-            build >> checkpoint >> EmptyOperator(task_id="end").as_teardown(setups=build)
+            job = engine(self.cadence)
+            build = job(task_id="build", command=("build", self.slug, name), cadence=self.cadence)
+            end = EmptyOperator(task_id="end")
+            build.as_setup() >> Checkpoint(task_id="checkpoint", stage=name) >> end.as_teardown(setups=build)
         return group
 
     def release(self) -> BaseOperator:
@@ -55,7 +57,9 @@ class Pipeline:
 
     def close(self) -> BaseOperator:
         """Last of all, whatever came of the run: give its lease back. A teardown, so it turns no red run green."""
-        return CloseRun(task_id="close").as_teardown()
+        close = CloseRun(task_id="close")
+        close.as_teardown()
+        return close
 
     def _on_connect(self, step: str, outlets: list[Any]) -> BaseOperator:
         # These move references and a few rows: not worth a JVM of their own, whichever engine builds.
@@ -85,7 +89,7 @@ class OpenRun(BaseOperator):
 
 
 class WaitForLateFiles(BaseOperator):
-    """Defers until files that arrive late are in; holds no lease and no worker, and lets a day long past through at once."""
+    """Defers until late files are in; holds no lease and no worker, and lets a day long past through at once."""
 
     def __init__(self, *, wait: "timedelta", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -93,9 +97,11 @@ class WaitForLateFiles(BaseOperator):
 
     def execute(self, context: "Context") -> None:
         until = runs.interval(context).end + self.wait
-        asked_for = runs.explicit_window(context) or context["dag_run"].run_type == "backfill"
-        if asked_for or until <= datetime.now(UTC):
-            self.log.info("No wait: %s", "the window was asked for." if asked_for else f"it is past {until.isoformat()}.")
+        if runs.explicit_window(context) or context["dag_run"].run_type == "backfill":
+            self.log.info("No wait: this window was asked for.")
+            return
+        if until <= datetime.now(UTC):
+            self.log.info("No wait: it is past %s.", until.isoformat())
             return
         self.defer(trigger=DateTimeTrigger(moment=until), method_name="waited")
 

@@ -217,19 +217,20 @@ def _ghost_trains(net: Network, service: Service, rng: np.random.Generator, coun
         service.runs.append(run)
 
 
-def _incidents(net: Network, rng: np.random.Generator, scale: float) -> list[Incident]:
-    platforms = [i for i, s in enumerate(net.sections) if s.platform_stop_id and not s.is_terminal]
-    count = max(1, round(float(rng.integers(3, 7)) * min(1.0, scale * 4)))
+def _incidents(trips: list[Trip], rng: np.random.Generator, scale: float) -> list[Incident]:
+    """Three to six a day, each where and when a train is due; fewer on a thinned day."""
     found = []
-    for n in range(count):
-        start = float(rng.uniform(21_600, 82_800))
+    for n in range(max(1, round(float(rng.integers(3, 7)) * min(1.0, scale * 4)))):
+        trip = trips[int(rng.integers(len(trips)))]
+        call = int(rng.integers(1, len(trip.path) - 1))
+        start = trip.departure_s[call] - float(rng.uniform(0, 60))
         length = float(np.clip(rng.lognormal(np.log(330), 0.4), 150, 900))
-        found.append(Incident(f"I{n + 1}", int(rng.choice(platforms)), start, start + length))
+        found.append(Incident(f"I{n + 1}", trip.path[call], start, start + length))
     return found
 
 
 def _run_ids(runs: list[Run], day: str) -> list[Run]:
-    """Drop nothing, renumber: run ids follow the planned start and do not reveal the trip."""
+    """Run ids follow the planned start and do not reveal the trip."""
     order = sorted(range(len(runs)), key=lambda i: (runs[i].planned[0], runs[i].path[0], i))
     for n, i in enumerate(order):
         runs[i].run_id = f"R-{day}-{n + 1:04d}"
@@ -251,6 +252,6 @@ def arrange(net: Network, trips: list[Trip], rng: np.random.Generator, day: str,
     _other_platform(net, service, trips, rng, taken)
     _extra_trains(service, trips, rng, day)
     _ghost_trains(net, service, rng, ghosts)
-    service.incidents = _incidents(net, rng, scale)
+    service.incidents = _incidents(trips, rng, scale)
     _run_ids(service.runs, day)
     return service, cancelled

@@ -6,6 +6,7 @@ The frame is in true time (`t`, seconds from the anchor) and free of noise; sect
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ def _neighbours(net: Network, runs: list[Run], calls: pd.DataFrame) -> tuple[np.
     before, after = [], []
     for i in calls["run"].drop_duplicates().tolist():
         run = runs[i]
-        links = [net.links[a, b].sections for a, b in zip(run.path, run.path[1:], strict=False)]
+        links = [net.links[a, b].sections for a, b in pairwise(run.path)]
         entry, exit_ = run.turnback
         before += [-1 if entry is None else entry, *[link[-1] for link in links]]
         after += [*[link[0] for link in links], -1 if exit_ is None else exit_]

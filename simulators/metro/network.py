@@ -15,10 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
-BRANCHES = {"E1": 10, "E2": 9, "E3": 10, "E4": 11, "E5": 10, "W1": 10, "W2": 10, "W3": 12}
+from simulators.metro.stations import BRANCHES, station_list, station_names, station_position
+
 LINES = ("1", "2", "3", "4", "5")
 CORRIDOR_GROUP = {"1": "1", "2": "2", "3": "3", "4": "4-5", "5": "4-5"}
 SHORT_BRANCH = {"1": "E1", "2": "W2", "3": "E3", "4": "E4", "5": "E5"}
@@ -105,35 +107,6 @@ def _area(station: str) -> str:
     return station.split("-")[0] if "-" in station else station[0]
 
 
-def _station_list() -> list[str]:
-    ring = [f"R{i:02d}" for i in range(1, 12)]
-    branch = [f"{b}-{i:02d}" for b, n in BRANCHES.items() for i in range(1, n + 1)]
-    return [f"T{i:02d}" for i in range(1, 9)] + ring + branch
-
-
-def _names(stations: list[str]) -> dict[str, str]:
-    first = ("Berg", "Lund", "Haug", "Skog", "Elve", "Bjerke", "Furu", "Granne", "Myr", "Sol", "Ulle", "Vest", "Nord")
-    last = ("vik", "heim", "stad", "sletta", "bakken", "lia", "dal", "torget")
-    return {s: first[i % len(first)] + last[(i // 2 + i) % len(last)] for i, s in enumerate(stations)} | {
-        s: f"{first[i % 13]}{last[(i * 3) % 8]} {s}" for i, s in enumerate(stations) if "-" in s
-    }
-
-
-def _position(station: str) -> tuple[float, float]:
-    """Latitude and longitude of a schematic map: tunnel east-west, branches as rays, the ring north of T08."""
-    if station[0] == "T":
-        return 59.913, round(10.79 - 0.009 * int(station[1:]), 5)
-    if station[0] == "R":
-        angle = 2 * np.pi * int(station[1:]) / 12
-        return round(59.933 - 0.02 * np.cos(angle), 5), round(10.718 - 0.035 * np.sin(angle), 5)
-    branch, index = station.split("-")
-    east, number = branch[0] == "E", int(branch[1])
-    angle = np.deg2rad((number - 3) * 28 if east else 180 + (number - 2) * 28)
-    origin = 10.781 if east else 10.718
-    distance = 0.0085 * int(index)
-    return round(59.913 + distance * np.sin(angle), 5), round(origin + 1.9 * distance * np.cos(angle), 5)
-
-
 def _add_platform(net: Network, station: str, code: str, direction: int, rng: np.random.Generator) -> None:
     mark = float(rng.integers(111, 124))
     section = Section(
@@ -171,7 +144,7 @@ def _add_link(net: Network, a: int, b: int, rng: np.random.Generator) -> None:
         indexes.append(len(net.sections))
         net.sections.append(Section(name, int(rng.integers(low, high)), source, start.direction_id))
     chain = [a, *indexes, b]
-    for here, there in zip(chain, chain[1:], strict=False):
+    for here, there in pairwise(chain):
         net.sections[here].next_sections.append(there)
     assert start.stop_mark_m is not None and end.stop_mark_m is not None
     metres = start.length_m - start.stop_mark_m + sum(net.sections[i].length_m for i in indexes) + end.stop_mark_m
@@ -236,7 +209,7 @@ def _order_and_lines(net: Network) -> None:
         for direction in (0, 1):
             path = net.path(line, direction)
             route: list[int] = []
-            for a, b in zip(path, path[1:], strict=False):
+            for a, b in pairwise(path):
                 route += [a, *net.links[a, b].sections]
             route.append(path[-1])
             origin = route.index(net.platform("T01" if direction == 0 else "T08", direction, line))
@@ -253,7 +226,7 @@ def _order_and_lines(net: Network) -> None:
 
 def _add_signals(net: Network) -> None:
     """A starting signal at every platform and a block signal on the section after the first plain one."""
-    for (_, _), link in net.links.items():
+    for link in net.links.values():
         section = net.sections[link.sections[1]]
         section.signal_id = f"SIG-{section.section_id}"
     for section in net.sections:
@@ -265,13 +238,13 @@ def _add_signals(net: Network) -> None:
 def build_network() -> Network:
     """The whole network; the same object for every caller of one process, so treat it as read-only."""
     rng = np.random.default_rng(4711)
-    stations = _station_list()
-    net = Network(stations, _names(stations), {s: _position(s) for s in stations})
+    stations = station_list()
+    net = Network(stations, station_names(stations), {s: station_position(s) for s in stations})
     _add_platforms(net, rng)
     for line in LINES:
         for direction in (0, 1):
             path = net.path(line, direction)
-            for a, b in zip(path, path[1:], strict=False):
+            for a, b in pairwise(path):
                 if (a, b) not in net.links:
                     _add_link(net, a, b, rng)
     _add_loops(net)

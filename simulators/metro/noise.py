@@ -69,16 +69,16 @@ def stick_circuits(net: Network, events: pd.DataFrame, rng: np.random.Generator,
                    count: int) -> tuple[pd.DataFrame, list[Stuck]]:  # fmt: skip
     """While stuck, a section reports neither release nor occupation; one release without a train ends it."""
     usable = np.array([not s.is_terminal for s in net.sections])[events["section"].to_numpy()]
-    t = events["t"].to_numpy()
+    t, sections = events["t"].to_numpy(), events["section"].to_numpy()
     candidates = np.flatnonzero((events["type"].to_numpy() == OCCUPY) & usable & (t > 21_600) & (t < 75_000))
     found: list[Stuck] = []
     keep = np.ones(len(events), dtype=bool)
     for k in sorted(rng.choice(candidates, min(count, len(candidates)), replace=False).tolist()):
-        section, start = int(events["section"].iat[k]), float(t[k])
+        section, start = int(sections[k]), float(t[k])
         if any(s.section == section for s in found):
             continue
         stuck = Stuck(section, start, start + float(rng.uniform(1_500, 3_600)))
-        keep &= ~((events["section"].to_numpy() == section) & (t > stuck.start_s) & (t < stuck.end_s)
+        keep &= ~((sections == section) & (t > stuck.start_s) & (t < stuck.end_s)
                   & (events["type"].to_numpy() <= RELEASE))  # fmt: skip
         found.append(stuck)
     ends = pd.DataFrame(

@@ -9,6 +9,7 @@ Times are seconds from noon minus 12 h.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from simulators.metro.network import LINES, RING_CHANGE, SHORT_BRANCH, Network
 
@@ -42,7 +43,7 @@ class Trip:
 def planned_times(net: Network, path: list[int]) -> tuple[list[int], list[int]]:
     """Arrival and departure offsets in seconds from the departure at the first platform."""
     arrivals, departures = [0], [0]
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         arrivals.append(departures[-1] + round(net.links[a, b].run_s * RUN_SLACK))
         tunnel = net.sections[b].source_system == "ILS-TUN"
         departures.append(arrivals[-1] + (DWELL_TUNNEL_S if tunnel else DWELL_S))

@@ -49,7 +49,8 @@ class SlackStandin:
         if len(text) > LONGEST_TEXT:
             return 200, {"ok": False, "error": "msg_too_long"}
         self.messages.append(message)
-        return 200, {"ok": True, "channel": message["channel"], "ts": f"{len(self.messages)}.000000", "message": message}
+        stamp = f"{len(self.messages)}.000000"
+        return 200, {"ok": True, "channel": message["channel"], "ts": stamp, "message": message}
 
 
 def _parsed(content_type: str, body: bytes) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _parsed(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def slack_standin(token: str = "xoxb-stand-in-token", channels: tuple[str, ...] = ("#signalbox",)) -> Iterator[SlackStandin]:
+def slack_standin(token: str = "xoxb-stand-in", channels: tuple[str, ...] = ("#signalbox",)) -> Iterator[SlackStandin]:
     """Serve on a free port of the loopback until the block ends."""
     standin = SlackStandin(token, channels)
 

@@ -1,0 +1,102 @@
+"""The landing zone: five-minute files by arrival with manifests, and the plan tables of a day.
+
+A file `HHMM.parquet` holds what arrived in the five minutes from HH:MM (UTC) and is there at their end. What arrives
+after the end of its service day goes to `HHMM-YYYYMMDD.parquet`, so that two days never write the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from simulators.metro.clock import ServiceDay
+
+SLOT_US = 300_000_000
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+TABLES = (
+    "movement_event", "signal_reading", "passenger_event", "infra_section", "stops", "routes", "trips", "stop_times",
+    "calendar", "calendar_dates", "plan_change",
+)  # fmt: skip
+
+
+def micros(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.int64), pa.int64()).cast(TIMESTAMP)
+
+
+def pick(names: list[str | None], codes: np.ndarray) -> pa.Array:
+    """Strings by code; a negative code is null."""
+    indices = pa.array(codes.astype(np.int64), mask=codes < 0)
+    return pa.array(names, pa.string()).take(indices)
+
+
+def numbered(prefix: str, first: int, count: int, width: int = 0) -> pa.Array:
+    """`prefix` + running number as strings, without a Python loop."""
+    numbers = pc.cast(pa.array(np.arange(first, first + count)), pa.string())
+    if width:
+        numbers = pc.utf8_lpad(numbers, width, "0")
+    return pc.binary_join_element_wise(pa.scalar(prefix), numbers, "")
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd", store_schema=False)
+
+
+def write_manifest(path: Path, rows: int, start_us: int, end_us: int) -> None:
+    """Beside each file: row count, checksum, time zone, smallest and largest event time (both inclusive)."""
+    manifest = {
+        "rows": rows,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "time_zone": "UTC",
+        "start": iso(start_us),
+        "end": iso(end_us),
+    }
+    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def iso(epoch_us: int) -> str:
+    """ISO time in UTC with milliseconds."""
+    instant = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(epoch_us))
+    return instant.isoformat(timespec="milliseconds")
+
+
+def write_slots(landing: Path, table: str, day: ServiceDay, ingest_us: np.ndarray, event_us: np.ndarray,
+                rows: Callable[[slice], pa.Table], upto: datetime | None) -> int:  # fmt: skip
+    """Write the files of a table whose rows are sorted by arrival; returns the number of rows landed."""
+    slots = ingest_us // SLOT_US
+    starts = np.flatnonzero(np.r_[True, slots[1:] != slots[:-1]]) if len(slots) else np.array([], dtype=int)
+    landed = 0
+    day_end = int(day.end.timestamp()) * 1_000_000
+    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(slots)], strict=True):
+        slot_us = int(slots[begin]) * SLOT_US
+        opened = datetime.fromtimestamp(slot_us / 1e6, UTC)
+        if upto is not None and opened + timedelta(microseconds=SLOT_US) > upto:
+            break
+        suffix = f"-{day.compact}" if slot_us >= day_end else ""
+        path = landing / table / opened.strftime("%Y-%m-%d") / f"{opened:%H%M}{suffix}.parquet"
+        write_parquet(rows(slice(begin, end)), path)
+        write_manifest(path, end - begin, int(event_us[begin:end].min()), int(event_us[begin:end].max()))
+        landed += end - begin
+    return landed
+
+
+def write_plan_table(landing: Path, table: str, day: ServiceDay, content: pa.Table) -> None:
+    """One file in the folder of the UTC date on which the service day starts."""
+    path = landing / table / f"{day.start:%Y-%m-%d}" / f"{table}.parquet"
+    write_parquet(content, path)
+    start_us, end_us = int(day.start.timestamp()) * 1_000_000, int(day.end.timestamp()) * 1_000_000
+    write_manifest(path, content.num_rows, start_us, end_us)
+
+
+def write_inventory(landing: Path) -> None:
+    landing.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"tables": list(TABLES)}, indent=1) + "\n"
+    (landing / "landing.json").write_text(text, encoding="utf-8")
