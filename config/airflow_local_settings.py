@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HEAVY_MODULES = ("numpy", "pandas", "pyarrow", "pyspark.sql", "pyspark.sql.connect.session", "great_expectations", "sqlalchemy")
+HEAVY_MODULES = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pyspark.sql",
+    "pyspark.sql.connect.session",
+    "great_expectations",
+    "sqlalchemy",
+)
 BACKFILL_POOL = "backfill"
 
 

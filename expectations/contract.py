@@ -8,12 +8,10 @@ Nothing heavy is imported here: DAG parsing and the docs read contracts too.
 """
 
 import hashlib
-import json
 import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -27,6 +25,10 @@ class Severity(StrEnum):
 
 
 CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
+TYPES = ("string", "int", "bigint", "double", "boolean", "timestamp", "date", "array<string>")
+# A longer text is an accident, and PostgreSQL could not index it.
+LONGEST_TEXT = 1000
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,23 @@ class Column:
     allowed: tuple[str, ...] = ()
     metadata: bool = False
 
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} cannot name a column: letters, digits and _ only, beginning with a letter.")
+        if self.type not in TYPES:
+            raise ValueError(f"{self.name}: {self.type!r} is not a column type; there are {', '.join(TYPES)}.")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"{self.name}: the minimum {self.minimum:g} is above the maximum {self.maximum:g}.")
+
     def row_rules(self) -> list["Rule"]:
         """The rules that the column's own description implies."""
         rules = []
         if not self.nullable:
             rules.append(Rule.row(f"{self.name}:present", f"`{self.name}` IS NOT NULL", f"{self.name} is given."))
+        if self.type in ("string", "array<string>") and not self.allowed:
+            plain = _plain_text(f"`{self.name}`") if self.type == "string" else f"forall(`{self.name}`, x -> coalesce({_plain_text('x')}, true))"
+            said = f"{self.name} is readable text of at most {LONGEST_TEXT:,} characters."
+            rules.append(Rule.row(f"{self.name}:text", plain, said))
         if self.type == "double":
             rules.append(
                 Rule.row(f"{self.name}:number", f"NOT isnan(`{self.name}`) AND abs(`{self.name}`) < 1e300", f"{self.name} is a finite number.")
@@ -64,7 +78,7 @@ class Column:
                 Rule.row(f"{self.name}:maximum", f"`{self.name}` <= {self.maximum!r}", f"{self.name} is at most {self.maximum:g}{self._unit}.")
             )
         if self.allowed:
-            listed = ", ".join("'" + value.replace("'", "''") + "'" for value in self.allowed)
+            listed = ", ".join(sql_text(value) for value in self.allowed)
             rules.append(
                 Rule.row(f"{self.name}:allowed", f"`{self.name}` IN ({listed})", f"{self.name} is one of {', '.join(self.allowed)}.")
             )
@@ -159,18 +173,28 @@ class Table:
     warn_quarantine_share: float = 0.01
 
     def __post_init__(self) -> None:
+        for part in (self.pipeline, self.name):
+            if not _NAME.fullmatch(part):
+                raise ValueError(f"{part!r} cannot name a pipeline or table: letters, digits and _ only, beginning with a letter.")
         known = [column.name for column in self.columns]
         wanted = (*self.key, *self.replace.columns)
         if len(set(known)) != len(known):
             raise ValueError(f"{self.pipeline}.{self.name}: a column is named twice.")
         if missing := [name for name in wanted if name not in known]:
             raise ValueError(f"{self.pipeline}.{self.name}: key or scope names no column: {', '.join(missing)}.")
+        if loose := [name for name in self.replace.columns if self[name].nullable]:
+            raise ValueError(f"{self.pipeline}.{self.name}: what a run replaces goes by {', '.join(loose)}, which may be null.")
         names = [rule.name for rule in (*self.row_rules(), *self.suite_rules())]
         if len(set(names)) != len(names):
             raise ValueError(f"{self.pipeline}.{self.name}: two rules share a name: {sorted({n for n in names if names.count(n) > 1})}.")
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
+
+    @property
+    def day(self) -> str | None:
+        """The date column that says which business day a row belongs to, if the table has one: days are settled as a whole."""
+        return next((c.name for c in self.columns if c.type == "date" and c.name in ("service_date", *self.replace.columns)), None)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -205,7 +229,7 @@ class Table:
 
     def first_broken_rule_sql(self) -> str:
         """A Spark SQL expression: the name of the first row rule that a row breaks, or null."""
-        cases = [f"WHEN NOT coalesce(({rule.condition}), true) THEN '{rule.name}'" for rule in self.row_rules()]
+        cases = [f"WHEN NOT coalesce(({rule.condition}), true) THEN {sql_text(rule.name)}" for rule in self.row_rules()]
         return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS STRING)"
 
     def suite(self) -> dict[str, Any]:
@@ -223,51 +247,26 @@ class Table:
 
     def fingerprint(self) -> str:
         """A hash of everything that the contract says."""
-        said = {
-            "columns": [repr(column) for column in self.columns],
-            "rules": [repr(rule) for rule in self.rules],
-            "rest": [self.pipeline, self.name, self.key, repr(self.replace), self.may_be_empty, self.max_quarantine_share],
-        }
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     def random_rows(self, count: int, seed: int = 0) -> list[dict[str, Any]]:
         """Random rows that satisfy every column's own statement; timestamps of a row ascend in column order."""
+        from expectations.random_values import random_value
+
         rng = random.Random(f"{self.name}/{seed}")
-        return [{column.name: _random_value(column, rng, row, order) for order, column in enumerate(self.columns)} for row in range(count)]
+        return [{column.name: random_value(column, rng, row, order) for order, column in enumerate(self.columns)} for row in range(count)]
 
 
-_BASE = datetime(2024, 3, 12, 6, 0, tzinfo=UTC)
+def sql_text(value: str) -> str:
+    """A Spark SQL literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _random_value(column: Column, rng: random.Random, row: int, order: int) -> Any:
-    if column.allowed:
-        return rng.choice(column.allowed)
-    low = column.minimum if column.minimum is not None else 0
-    high = column.maximum if column.maximum is not None else low + 1000
-    match column.type:
-        case "string":
-            return f"{column.name}-{row:05d}"
-        case "int" | "bigint":
-            return int(low) + (row if column.maximum is None else rng.randint(0, int(high - low)))
-        case "double":
-            return rng.uniform(low, high)
-        case "boolean":
-            return rng.random() < 0.5
-        case "timestamp":
-            return _BASE + timedelta(seconds=30 * row, milliseconds=order)
-        case "date":
-            return date(2024, 3, 12)
-        case "array<string>":
-            return [f"{column.name}-{row:05d}"]
-    raise ValueError(f"{column.name}: no random values for type {column.type}.")
-
-
-def spark_schema(table: Table) -> Any:
-    """The contract's columns as a Spark ``StructType``."""
-    from pyspark.sql.types import StructField, StructType, _parse_datatype_string
-
-    return StructType([StructField(c.name, _parse_datatype_string(c.type), True) for c in table.columns])
+def _plain_text(value: str) -> str:
+    """SQL that holds for text which every system downstream can store: UTF-8, no NUL, not endless."""
+    return f"is_valid_utf8({value}) AND NOT contains({value}, chr(0)) AND length({value}) <= {LONGEST_TEXT}"
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    """Great Expectations' own name of an expectation class, ``expect_column_kl_divergence_to_be_less_than`` for example."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -75,19 +75,20 @@ def serve(arguments: argparse.Namespace) -> NoReturn:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    from platform_local.demo import Demo
+    from platform_local.demo import Demo, demo_settings
 
-    return Demo(Settings(), scale=arguments.scale).run()
+    return Demo(demo_settings(dict(os.environ)), scale=arguments.scale).run()
 
 
 def clean(_: argparse.Namespace) -> None:
+    from platform_local.demo import demo_settings
     from platform_local.supervisor import Platform
 
-    settings = Settings()
-    Platform(settings).down()
-    settings.cluster().remove()
-    shutil.rmtree(settings.home)
-    settings.env_file.unlink(missing_ok=True)
+    for settings in (demo_settings(dict(os.environ)), Settings()):
+        Platform(settings).down()
+        settings.cluster().remove()
+        shutil.rmtree(settings.home)
+        settings.env_file.unlink(missing_ok=True)
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -98,7 +99,9 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m platform_local", description="The Signalbox platform on one machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m platform_local", description="The Signalbox platform on one machine."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, words in (
         ("up", up, "start the platform and wait until it is healthy"),
@@ -113,7 +116,12 @@ def _parse() -> argparse.Namespace:
     one.add_argument("component")
     one.set_defaults(run=serve)
     day = commands.add_parser("demo", help="play one metro day through the platform")
-    day.add_argument("--scale", type=float, default=float(os.environ.get("SIGNALBOX_DEMO_SCALE", "0.1")), help="share of the full day")
+    day.add_argument(
+        "--scale",
+        type=float,
+        default=float(os.environ.get("SIGNALBOX_DEMO_SCALE", "0.1")),
+        help="share of the full day",
+    )
     day.set_defaults(run=demo)
     return parser.parse_args()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,30 @@ from platform_local.environment import ROOT, UI_USER, Settings
 from platform_local.problem import Problem
 
 TIMEOUT_S = 30
+LONGEST_SENTENCE = 400
+
+
+@dataclass(frozen=True)
+class Run:
+    """One DAG run."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task instance of a run; ``tries`` counts from 1."""
+
+    name: str
+    state: str
+    tries: int
+    seconds: float
+    ended: str
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("success", "failed", "skipped", "upstream_failed", "up_for_retry")
 
 
 class AirflowApi:
@@ -46,13 +71,76 @@ class AirflowApi:
             else:
                 self.post("/pools", {"name": name, **pool})
 
-    def trigger(self, dag_id: str, conf: dict[str, Any], logical_date: datetime | None = None) -> str:
-        """Start a run by hand; its id."""
-        body = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": conf}
-        run_id: str = self.post(f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
-        return run_id
+    def dag_ids(self) -> set[str]:
+        return {dag["dag_id"] for dag in self.get("/dags", limit=100)["dags"]}
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None, signed_in: bool = True) -> dict[str, Any]:
+    def import_errors(self) -> list[str]:
+        """The last line of each DAG file that cannot be read."""
+        errors = self.get("/importErrors", limit=100)["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
+
+    def unpause(self, dag_id: str) -> None:
+        self.patch(f"/dags/{dag_id}", {"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> Run:
+        """Start a run by hand."""
+        return Run(dag_id, self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
+
+    def backfill(self, dag_id: str, day: date) -> Run:
+        """Run (or run again) the one interval of a daily DAG that begins on ``day``."""
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        body = {
+            "dag_id": dag_id,
+            "from_date": midnight.isoformat(),
+            # Both ends count.
+            "to_date": (midnight + timedelta(days=1, seconds=-1)).isoformat(),
+            "reprocess_behavior": "completed",
+            "max_active_runs": 1,
+        }
+        self.post("/backfills", body)
+        found = self.get(
+            f"/dags/{dag_id}/dagRuns",
+            run_type="backfill",
+            logical_date_gte=body["from_date"],
+            logical_date_lte=body["to_date"],
+        )
+        if not found["dag_runs"]:
+            raise Problem(f"Airflow made no backfill run of {dag_id} on {day}.")
+        return Run(dag_id, found["dag_runs"][0]["dag_run_id"])
+
+    def state(self, run: Run) -> str:
+        return str(self.get(f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}")["state"])
+
+    def tasks(self, run: Run) -> list[Task]:
+        """The run's tasks in the order in which they ended."""
+        found = self.get(f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances", limit=100)["task_instances"]
+        tasks = [
+            Task(
+                task["task_id"],
+                task["state"] or "",
+                task["try_number"],
+                task["duration"] or 0.0,
+                task["end_date"] or "",
+            )
+            for task in found
+        ]
+        return sorted(tasks, key=lambda task: task.ended)
+
+    def sentence(self, run: Run, task: Task) -> str:
+        """Why a task failed: the last exception in its log."""
+        path = f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances/{quote(task.name)}/logs/{task.tries}"
+        content = self.get(path, full_content="true").get("content", [])
+        details = [entry["error_detail"] for entry in content if isinstance(entry, dict) and entry.get("error_detail")]
+        if details:
+            last = details[-1][-1]
+            # A server's error carries its whole stack trace in its text.
+            lines = str(last["exc_value"]).strip().splitlines()
+            return lines[0][:LONGEST_SENTENCE] if lines else str(last["exc_type"])
+        return "its log does not say why; look at the task in the UI."
+
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, signed_in: bool = True
+    ) -> dict[str, Any]:
         request = urllib.request.Request(f"{self._base}{path}", method=method)
         request.add_header("Content-Type", "application/json")
         if signed_in:
@@ -62,7 +150,9 @@ class AirflowApi:
             with urllib.request.urlopen(request, data, TIMEOUT_S) as response:
                 text = response.read()
         except urllib.error.HTTPError as error:
-            raise Problem(f"Airflow refused {method} {path}: {error.code} {error.read().decode(errors='replace')[:500]}") from error
+            raise Problem(
+                f"Airflow refused {method} {path}: {error.code} {error.read().decode(errors='replace')[:500]}"
+            ) from error
         answer: dict[str, Any] = json.loads(text) if text else {}
         return answer
 

@@ -22,7 +22,8 @@ def serve(component: str, settings: Settings) -> NoReturn:
     if component == "postgres":
         serve_postgres(settings)
     if component == "connect":
-        serve_connect(settings.environment())
+        # Supervisor was given the whole environment, and hands it on.
+        serve_connect(os.environ)
     raise Problem(f"There is no component {component!r}: postgres or connect.")
 
 

@@ -93,14 +93,18 @@ class Settings:
             if ports.is_free(port):
                 continue
             if not pick or name in self._caller or name in self._own:
-                raise Problem(f"Port {port} ({PORT_USERS[name]}) is taken{ports.taken_by(port)}: free it, or set {name} to another port.")
+                raise Problem(
+                    f"Port {port} ({PORT_USERS[name]}) is taken{ports.taken_by(port)}: free it, or set {name} to another port."
+                )
             self.ports[name] = ports.free_port()
         write_private(self.run / "ports.json", json.dumps(self.ports))
 
     def environment(self) -> dict[str, str]:
         """The whole environment for a child process; with secrets, so never to be logged."""
         known = {"SIGNALBOX_ROOT": str(ROOT), "SIGNALBOX_HOME": str(self.home)}
-        settings = {key: substitute(value, known) for key, value in read_env_file(ROOT / "config" / "airflow.env").items()}
+        settings = {
+            key: substitute(value, known) for key, value in read_env_file(ROOT / "config" / "airflow.env").items()
+        }
         mine = {key: value for key, value in self._caller.items() if key.startswith(("SIGNALBOX_", "AIRFLOW__"))}
         placed = {key: settings[key] for key in PLACED}
         return {**self._caller, **settings, **self._own, **mine, **known, **placed, **self._derived()}
@@ -109,7 +113,9 @@ class Settings:
         database = f"{HOST}:{self.port('pg')}"
 
         def url(role: str) -> str:
-            return f"postgresql+psycopg2://{role}:{self._value(f'SIGNALBOX_PG_PASSWORD_{role.upper()}')}@{database}/{role}"
+            return (
+                f"postgresql+psycopg2://{role}:{self._value(f'SIGNALBOX_PG_PASSWORD_{role.upper()}')}@{database}/{role}"
+            )
 
         return {
             **{name: str(port) for name, port in self.ports.items()},
@@ -142,7 +148,10 @@ class Settings:
     def _ports(self) -> dict[str, int]:
         remembered = self.run / "ports.json"
         last = json.loads(remembered.read_text()) if remembered.exists() else {}
-        chosen = {name: self._caller.get(name) or self._own.get(name) or last.get(name) or default for name, default in PORTS.items()}
+        chosen = {
+            name: self._caller.get(name) or self._own.get(name) or last.get(name) or default
+            for name, default in PORTS.items()
+        }
         for name, port in chosen.items():
             if not str(port).isdecimal() or not 0 < int(port) < 65536:
                 raise Problem(f"{name}={port} is not a port: set it to a number from 1 to 65535.")
@@ -161,12 +170,21 @@ class Settings:
         missing = {key: make() for key, make in SECRETS.items() if not self._own.get(key)}
         try:
             if missing:
-                text = self.env_file.read_text() if self.env_file.exists() else "# Secrets of this clone; see .env.example.\n"
+                text = (
+                    self.env_file.read_text()
+                    if self.env_file.exists()
+                    else "# Secrets of this clone; see .env.example.\n"
+                )
                 kept = [line for line in text.splitlines() if line.split("=")[0].strip() not in missing]
-                write_private(self.env_file, "\n".join([*kept, *(f"{key}={value}" for key, value in missing.items())]) + "\n")
+                write_private(
+                    self.env_file, "\n".join([*kept, *(f"{key}={value}" for key, value in missing.items())]) + "\n"
+                )
             self.env_file.chmod(0o600)
             passwords = self.home / "airflow" / "passwords.json"
-            write_private(passwords, json.dumps({UI_USER: missing.get("SIGNALBOX_UI_PASSWORD") or self._value("SIGNALBOX_UI_PASSWORD")}))
+            write_private(
+                passwords,
+                json.dumps({UI_USER: missing.get("SIGNALBOX_UI_PASSWORD") or self._value("SIGNALBOX_UI_PASSWORD")}),
+            )
         except OSError as error:
             raise from_os_error(error, f"writing {self.env_file}") from error
         return missing

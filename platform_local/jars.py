@@ -16,6 +16,7 @@ from pathlib import Path
 
 from platform_local.problem import Problem, from_os_error
 
+ROOT = Path(__file__).resolve().parents[1]
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 TIMEOUT_S = 60
 CHUNK = 1 << 20
@@ -64,9 +65,23 @@ def ensure(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """Fetch what is missing or damaged; return the paths. Raises Problem without a network."""
     found = paths(home)
     for jar, path in zip(JARS, found, strict=True):
-        if not (path.exists() and _sha256(path) == jar.sha256):
+        if not (path.exists() and _sha256(path) == jar.sha256) and not _link(jar, path):
             _fetch(jar, path, environ.get("SIGNALBOX_MAVEN_REPO") or MAVEN_CENTRAL)
     return found
+
+
+def _link(jar: Jar, path: Path) -> bool:
+    """Take the file from the clone's own var/ when this home is another one on the same disk."""
+    known = ROOT / "var" / "jars" / jar.file_name
+    if not known.exists() or known == path or _sha256(known) != jar.sha256:
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.hardlink_to(known)
+    except OSError:
+        return False
+    return True
 
 
 def _sha256(path: Path) -> str:

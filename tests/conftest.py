@@ -10,6 +10,7 @@ import pytest
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.local_run import private_lake
 from spark_jobs.common.session import spark_session
+from tests import airflow_settings  # noqa: F401 -- settles Airflow's home before any test imports Airflow
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

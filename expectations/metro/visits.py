@@ -40,8 +40,8 @@ TABLE = Table(
         # What another system observed is taken as it is: rules about dwell are for what we derived.
         Rule.row(
             "dwell",
-            "source_file IS NOT NULL OR at_terminal OR unix_millis(departure_ts) - unix_millis(arrival_ts) BETWEEN 5000 AND 1800000",
-            "Outside of terminals a derived stop lasts 5 to 1,800 s; a shorter one is a pass.",
+            "source_file IS NOT NULL OR at_terminal OR NOT revenue OR unix_millis(departure_ts) - unix_millis(arrival_ts) BETWEEN 5000 AND 1800000",
+            "Outside of terminals a derived stop of a train with passengers lasts 5 to 1,800 s; a shorter one is a pass.",
         ),
         Rule.none(
             "one_place_at_a_time",

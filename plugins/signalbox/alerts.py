@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
-from airflow.sdk.log import redact  # type: ignore[attr-defined] -- imported there, exported nowhere public
+from airflow.sdk.log import redact  # type: ignore[attr-defined]  # public by use, exported nowhere else
 
 from signalbox import runs
 

@@ -42,11 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", type=_scale, default=1.0, help="share of trips and devices, 0.01 to 1.0")
     parser.add_argument("--landing", type=Path, required=True, help="landing zone to write into")
     parser.add_argument("--truth", type=Path, required=True, help="folder for the gt_* tables")
-    add_options(parser)
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that only this simulator has."""
     parser.add_argument("--date", type=date.fromisoformat, default=date(2024, 3, 12), help="first service date")
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--noise", type=float, default=1.0, help="factor on the message noise, 0 = clean")

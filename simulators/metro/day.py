@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from simulators.metro import landing as zone
 from simulators.metro.clock import ServiceDay, stream
-from simulators.metro.disruption import Incident, PlanChange, Run, arrange
+from simulators.metro.disruption import arrange
 from simulators.metro.dynamics import Delay, Dynamics
 from simulators.metro.messages import door_table, movement_table, reading_rows
 from simulators.metro.movements import PlatformTiming, expand, platform_timing, visits
@@ -31,6 +31,7 @@ from simulators.metro.passengers import door_events
 from simulators.metro.plan import Trip, build_plan
 from simulators.metro.plan_tables import WEEKDAY, WEEKEND, plan_change, plan_tables, service_of
 from simulators.metro.readings import Assets, Readings, build_assets, read_signals
+from simulators.metro.service import Incident, PlanChange, Run
 
 PLAN_CHANGE_LAG_S = 5.0
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulators.metro.disruption import Incident, Run
 from simulators.metro.network import Network
+from simulators.metro.service import Incident, Run
 
 HEADWAY_S = 90.0
 CLEARING_S = 42.0  # from a departure to the next train's standstill at the same platform

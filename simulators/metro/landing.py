@@ -50,15 +50,15 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd", store_schema=False)
 
 
-def write_manifest(path: Path, rows: int, start_us: int, end_us: int) -> None:
-    """Beside each file: row count, checksum, time zone, smallest and largest event time (both inclusive)."""
-    manifest = {
-        "rows": rows,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "time_zone": "UTC",
-        "start": iso(start_us),
-        "end": iso(end_us),
-    }
+def write_manifest(path: Path, rows: int, span_us: tuple[int, int] | None = None) -> None:
+    """Beside each file: row count, checksum, time zone, and the smallest and largest event time (both inclusive).
+
+    Plan tables have no span: no reader may skip them by time.
+    """
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest: dict[str, object] = {"rows": rows, "sha256": digest, "time_zone": "UTC"}
+    if span_us is not None:
+        manifest |= {"start": iso(span_us[0]), "end": iso(span_us[1])}
     path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
@@ -83,7 +83,8 @@ def write_slots(landing: Path, table: str, day: ServiceDay, ingest_us: np.ndarra
         suffix = f"-{day.compact}" if slot_us >= day_end else ""
         path = landing / table / opened.strftime("%Y-%m-%d") / f"{opened:%H%M}{suffix}.parquet"
         write_parquet(rows(slice(begin, end)), path)
-        write_manifest(path, end - begin, int(event_us[begin:end].min()), int(event_us[begin:end].max()))
+        span_us = int(event_us[begin:end].min()), int(event_us[begin:end].max())
+        write_manifest(path, end - begin, span_us)
         landed += end - begin
     return landed
 
@@ -92,8 +93,7 @@ def write_plan_table(landing: Path, table: str, day: ServiceDay, content: pa.Tab
     """One file in the folder of the UTC date on which the service day starts."""
     path = landing / table / f"{day.start:%Y-%m-%d}" / f"{table}.parquet"
     write_parquet(content, path)
-    start_us, end_us = int(day.start.timestamp()) * 1_000_000, int(day.end.timestamp()) * 1_000_000
-    write_manifest(path, content.num_rows, start_us, end_us)
+    write_manifest(path, content.num_rows)
 
 
 def write_inventory(landing: Path) -> None:

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from simulators.metro.clock import ServiceDay
-from simulators.metro.disruption import Run
 from simulators.metro.landing import micros, numbered, pick
 from simulators.metro.movements import EVENT_TYPES, INTERPOSE, OCCUPY
 from simulators.metro.network import LINES, SOURCES, Network
 from simulators.metro.readings import METRICS, TYPES, VALUES, Assets, Readings
+from simulators.metro.service import Run
 
 SEQUENCES_PER_DAY = 1_000_000
 DEPOT = "DEPOT"

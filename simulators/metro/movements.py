@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from simulators.metro.disruption import Run
 from simulators.metro.network import ACCELERATION, BRAKING, Network
+from simulators.metro.service import Run
 
 OCCUPY, RELEASE, STEP, INTERPOSE, CANCEL = range(5)
 EVENT_TYPES = ("OCCUPY", "RELEASE", "STEP", "INTERPOSE", "CANCEL")

@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulators.metro.stations import BRANCHES, station_list, station_names, station_position
+from simulators.metro.stations import BRANCHES, line_stations, station_list, station_names, station_position
 
 LINES = ("1", "2", "3", "4", "5")
 CORRIDOR_GROUP = {"1": "1", "2": "2", "3": "3", "4": "4-5", "5": "4-5"}
@@ -90,17 +90,6 @@ class Network:
 
     def point_count(self) -> int:
         return 2 * sum(len(tracks) for tracks in self.turnbacks.values()) + 2 * len(self.alternates)
-
-
-def line_stations(line: str) -> list[str]:
-    """Stations of a line in direction 0 (east to west)."""
-    east = [f"E{line}-{i:02d}" for i in range(BRANCHES[f"E{line}"], 0, -1)]
-    tunnel = [f"T{i:02d}" for i in range(1, 9)]
-    if line == "5":
-        return east + tunnel + [f"R{i:02d}" for i in range(1, 7)]
-    if line == "4":
-        return east + tunnel + [f"R{i:02d}" for i in range(11, 5, -1)]
-    return east + tunnel + [f"W{line}-{i:02d}" for i in range(1, BRANCHES[f"W{line}"] + 1)]
 
 
 def _area(station: str) -> str:

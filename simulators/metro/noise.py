@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from simulators.metro.disruption import Run
 from simulators.metro.movements import OCCUPY, RELEASE
 from simulators.metro.network import SOURCES, Network
 from simulators.metro.plan import Trip
+from simulators.metro.service import Run
 
 DUPLICATE, OUT_OF_ORDER, LOST, LATE_BATCH = 0.003, 0.005, 0.002, 0.005
 MISSING_NUMBER, WRONG_NUMBER = 0.03, 0.01
@@ -73,14 +73,18 @@ def stick_circuits(net: Network, events: pd.DataFrame, rng: np.random.Generator,
     candidates = np.flatnonzero((events["type"].to_numpy() == OCCUPY) & usable & (t > 21_600) & (t < 75_000))
     found: list[Stuck] = []
     keep = np.ones(len(events), dtype=bool)
-    for k in sorted(rng.choice(candidates, min(count, len(candidates)), replace=False).tolist()):
+    for k in rng.permutation(candidates).tolist():
         section, start = int(sections[k]), float(t[k])
+        if len(found) == count:
+            break
         if any(s.section == section for s in found):
             continue
         stuck = Stuck(section, start, start + float(rng.uniform(1_500, 3_600)))
         keep &= ~((sections == section) & (t > stuck.start_s) & (t < stuck.end_s)
                   & (events["type"].to_numpy() <= RELEASE))  # fmt: skip
         found.append(stuck)
+    if not found:
+        return events, found
     ends = pd.DataFrame(
         {"t": [s.end_s for s in found], "type": RELEASE, "section": [s.section for s in found],
          "prev": -1, "next": -1, "run": -1, "call": 0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from simulators.metro.disruption import Run
+from simulators.metro.service import Run
 
 EQUIPPED_SHARE, MISSED = 0.92, 0.03
 

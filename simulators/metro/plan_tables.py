@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from simulators.metro.clock import ServiceDay
-from simulators.metro.disruption import PlanChange
 from simulators.metro.landing import TIMESTAMP, micros
 from simulators.metro.network import CORRIDOR_GROUP, LINES, Network
 from simulators.metro.plan import Trip
+from simulators.metro.service import PlanChange
 
 WEEKDAY, WEEKEND = "WD", "WE"
 HOLIDAYS = ((1, 1), (5, 1), (5, 17), (12, 25), (12, 26))  # month, day: the weekend service runs
@@ -50,12 +50,13 @@ def _table(columns: str, rows: Rows, day: ServiceDay | None = None) -> pa.Table:
     return pa.table(arrays, names=names)
 
 
-def infra_section(net: Network) -> pa.Table:
+def infra_section(net: Network, day: ServiceDay) -> pa.Table:
+    """The register as valid on this one day; the next day brings its own."""
     rows = [
         (
             s.section_id, s.length_m, s.stop_mark_m, s.platform_stop_id, s.is_terminal, s.track_order, s.direction_id,
             s.source_system, s.line_ids, [net.sections[n].section_id for n in s.next_sections], s.signal_id,
-            date(2024, 1, 1), None,
+            day.date, day.date,
         )
         for s in net.sections
     ]  # fmt: skip
@@ -131,7 +132,7 @@ def plan_change(changes: list[PlanChange], day: ServiceDay) -> pa.Table:
 def plan_tables(net: Network, plans: dict[str, list[Trip]], day: ServiceDay) -> dict[str, pa.Table]:
     """All plan tables by name."""
     return {
-        "infra_section": infra_section(net),
+        "infra_section": infra_section(net, day),
         "stops": stops(net, day),
         "routes": routes(day),
         "trips": trips(net, plans, day),

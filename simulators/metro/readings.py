@@ -100,6 +100,7 @@ def _occupations(events: pd.DataFrame, stuck: list[Stuck]) -> pd.DataFrame:
 
 
 def _event_driven(assets: Assets, spans: pd.DataFrame, wear: float, rng: np.random.Generator) -> list[pd.DataFrame]:
+    """An axle counter reports the axles in, the axles out and a zero for the free section."""
     section = spans["section"].to_numpy()
     start, end = spans["start"].to_numpy(), spans["end"].to_numpy()
     circuit, counter = assets.circuit[section], assets.counter[section]
@@ -108,7 +109,7 @@ def _event_driven(assets: Assets, spans: pd.DataFrame, wear: float, rng: np.rand
         _rows(start, circuit, STATE, text=0),
         _rows(end, circuit, STATE, text=1),
         _rows(start + 6, counter, COUNT, axles),
-        _rows(end, counter, COUNT, -axles),
+        _rows(end, counter, COUNT, axles),
         _rows(end + 0.4, counter, COUNT, 0.0),
     ]
     signal = assets.signal[section]

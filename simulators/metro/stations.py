@@ -34,3 +34,14 @@ def station_position(station: str) -> tuple[float, float]:
     origin = 10.781 if east else 10.718
     distance = 0.0085 * int(index)
     return round(59.913 + distance * np.sin(angle), 5), round(origin + 1.9 * distance * np.cos(angle), 5)
+
+
+def line_stations(line: str) -> list[str]:
+    """Stations of a line in direction 0 (east to west)."""
+    east = [f"E{line}-{i:02d}" for i in range(BRANCHES[f"E{line}"], 0, -1)]
+    tunnel = [f"T{i:02d}" for i in range(1, 9)]
+    if line == "5":
+        return east + tunnel + [f"R{i:02d}" for i in range(1, 7)]
+    if line == "4":
+        return east + tunnel + [f"R{i:02d}" for i in range(11, 5, -1)]
+    return east + tunnel + [f"W{line}-{i:02d}" for i in range(1, BRANCHES[f"W{line}"] + 1)]

@@ -6,7 +6,7 @@ true departure within 30 s (true arrival at the last stop), then compare trip_id
 | table | one row per |
 |---|---|
 | gt_run | train run: kind, trip, number shown and whether it was right, vehicles |
-| gt_visit | visit of a run at a platform; no arrival at the first stop's layover side, no departure at the last stop |
+| gt_visit | visit of a run at a platform; there is no departure at the last stop |
 | gt_pair | visit with its planned call |
 | gt_call | planned call: RUN, RUN_OTHER_PLATFORM, CANCELLED, PART_CANCELLED, and the true departure |
 | gt_delay | delay that arose at a call: PRIMARY (incident) or KNOCK_ON |

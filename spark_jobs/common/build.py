@@ -77,7 +77,8 @@ def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage,
             work.lake.ensure(run.pipeline, [write.table for write in stage.writes], run.tier)
             frames = _read(work, upstream)
         with work.phase("transform"):
-            outputs = stage.transform(*frames, window=run.window, params=params)
+            valid = [frame.where("_broken_rule IS NULL") if isinstance(read, Landed) else frame for read, frame in zip(stage.reads, frames, strict=True)]
+            outputs = stage.transform(*valid, window=run.window, params=params)
         faults.point("before_branch_write")
         _write(work, frames, outputs)
         faults.point("after_branch_write")

@@ -36,6 +36,18 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         parser.set_defaults(handler=handler)
 
 
+def add_override(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The sub-command with which an admin lets a blocked receipt through, on record."""
+    meaning = "let one blocked receipt through, on record"
+    parser = commands.add_parser("override", help=meaning, description=meaning)
+    parser.add_argument("slug", help="the pipeline, e.g. metro")
+    parser.add_argument("--run-key", required=True, help="the run, as the ledger and the task's log name it")
+    parser.add_argument("--stage", required=True)
+    parser.add_argument("--admin", required=True, help="who answers for it")
+    parser.add_argument("--reason", required=True)
+    parser.set_defaults(handler=lambda args: Ledger.from_environment().override(args.run_key, args.stage, args.admin, args.reason))
+
+
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cadence", choices=("live", "nightly"), required=True)
     parser.add_argument("--run-key", required=True, help="names the run in the ledger")

@@ -128,7 +128,7 @@ class Lake:
             if heads["main"] != base:
                 raise WriteDisturbed(f"{name}: main has moved from {base} to {heads['main']} since the stage was built; clear it to build it again.")
             try:
-                self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name.split('.', 1)[1]}', 'main', '{branch}')")
+                self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', 'main', '{branch}')")
             except Exception as error:  # Ref operations are not retried by Iceberg: check everything again and re-issue.
                 last = error
         raise WriteDisturbed(f"{name}: main could not be moved to {snapshot}: {last}")

@@ -1,54 +1,58 @@
-"""Landing files: which of them a run takes, whether each is whole, and their rows as one frame in the contract's types.
+"""Landing files: which of them a run takes, and whether each is whole.
 
-A file that cannot be trusted (empty, truncated, other bytes than its manifest says, text times without an offset) is left out as a whole
-and named with its reason; a row that breaks a row rule is left out by itself. Nothing is dropped in silence.
+A file that cannot be trusted (empty, truncated, other bytes than its manifest says, times without an offset) is left out as a whole and
+named with its reason. Nothing is dropped in silence.
 """
 
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
+from zoneinfo import available_timezones
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from expectations.contract import Column, Table
+from expectations.contract import Table
+from spark_jobs.common.csv_texts import ROW, UNREADABLE, read_csv_texts
+from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 # Files are sorted into folders by the UTC date of arrival; a late file may hold rows of up to this long ago.
 LATEST_ARRIVAL = timedelta(days=7)
-_SOURCE_COLUMNS = {"source_file": "string", "source_row": "bigint"}
+SOURCE_COLUMNS = {"source_file": "string", "source_row": "bigint"}
+_MOST_COLUMNS = 1000
+_STAGED_FOR_S = 2 * 86400
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file that a run takes: where its rows are, and what its bytes hash to."""
+    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show."""
 
     name: str
     path: Path
+    staged: Path
     rows: int
     sha256: str
     schema: pa.Schema
     time_zone: str | None
+    stamp: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class RefusedFile:
-    """A file that was left out as a whole, and why."""
+    """A file that was left out as a whole, and why. A ``repeat`` brings nothing that another file does not bring."""
 
     name: str
     reason: str
     sha256: str | None = None
     rows: int = 0
+    repeat: bool = False
 
 
 @dataclass
@@ -59,43 +63,66 @@ class Arrival:
     supplied: bool = True
     files: list[LandedFile] = field(default_factory=list)
     refused: list[RefusedFile] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     unknown_columns: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
 
+    def require_unchanged(self) -> None:
+        """Raise ``TryAgain`` when a file was overwritten after it was inspected: its rows may be a mixture of both."""
+        for file in self.files:
+            if not file.path.exists() or _stamp(file.path) != file.stamp:
+                raise TryAgain(f"The landing file {file.name} changed while it was read; build the stage again.")
+
 
 class Landing:
-    """A landing folder ``DIR/<table>/<YYYY-MM-DD>/<name>.{parquet,csv}``."""
+    """A landing folder ``DIR/<table>/<YYYY-MM-DD>/<name>.{parquet,csv}``.
 
-    def __init__(self, root: Path, staging: Path) -> None:
+    ``quiet_s``: a file without a manifest may still be growing; it is taken once it has not changed for this long.
+    """
+
+    def __init__(self, root: Path, staging: Path, quiet_s: float = 0.0) -> None:
         if not root.is_dir():
-            raise FileNotFoundError(f"The landing folder {root} does not exist; name an existing one with --landing or SIGNALBOX_LANDING.")
+            raise FileNotFoundError(
+                f"The landing folder {root} does not exist; name an existing one with --landing or SIGNALBOX_LANDING."
+            )
         self._root = root.resolve()
         self._staging = staging
+        self._quiet_s = quiet_s
 
     def take(self, table: Table, window: Window) -> Arrival:
         """Inspect the files whose manifests overlap the window (all files of the days around it when they have none)."""
         arrival = Arrival(table, supplied=self._supplied(table.name))
+        candidates = list(self._candidates(table.name, window)) if arrival.supplied else []
+        growing = self._growing(candidates)
         seen: dict[str, str] = {}
-        for path in self._candidates(table.name, window) if arrival.supplied else ():
+        for path in candidates:
             name = str(path.relative_to(self._root))
+            if path in growing:
+                arrival.unfinished.append(name)
+                continue
             taken = self._inspect(path, name, table, window)
             if isinstance(taken, LandedFile) and taken.sha256 in seen:
-                taken = RefusedFile(name, f"has the same bytes as {seen[taken.sha256]}", taken.sha256, taken.rows)
+                taken = RefusedFile(name, f"has the same bytes as {seen[taken.sha256]}", taken.sha256, taken.rows, repeat=True)
             if isinstance(taken, RefusedFile):
                 arrival.refused.append(taken)
             elif taken is not None:
                 seen[taken.sha256] = name
                 arrival.files.append(taken)
-        known = {*table.column_names, *_SOURCE_COLUMNS, "_landed_row"}
+        known = {*table.column_names, *SOURCE_COLUMNS, ROW, UNREADABLE}
         arrival.unknown_columns = sorted({column for file in arrival.files for column in file.schema.names} - known)
         return arrival
 
     def _supplied(self, name: str) -> bool:
         listing = self._root / "landing.json"
-        return name in json.loads(listing.read_text())["tables"] if listing.exists() else True
+        if not listing.exists():
+            return True
+        try:
+            return name in list(json.loads(listing.read_text())["tables"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f'{listing} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
 
     def _candidates(self, name: str, window: Window) -> Iterator[Path]:
         folder = self._root / name
@@ -104,146 +131,116 @@ class Landing:
         first, last = window.start.date() - timedelta(days=1), window.end.date() + LATEST_ARRIVAL
         for day in sorted(folder.iterdir()):
             if day.is_dir() and first <= _folder_date(day.name) <= last:
-                yield from (path for path in sorted(day.iterdir()) if path.suffix in (".parquet", ".csv") and not path.is_symlink())
+                yield from (path for path in sorted(day.iterdir()) if path.suffix in (".parquet", ".csv"))
+
+    def _growing(self, candidates: list[Path]) -> set[Path]:
+        """Files without a manifest that changed just now and go on changing while they are watched for a while."""
+        youth = time.time() - self._quiet_s
+        young = {path: _stamp(path) for path in candidates if not _manifest_of(path).exists() and path.stat().st_mtime > youth}
+        if young:
+            time.sleep(self._quiet_s)
+        return {path for path, stamp in young.items() if not path.exists() or _stamp(path) != stamp}
 
     def _inspect(self, path: Path, name: str, table: Table, window: Window) -> LandedFile | RefusedFile | None:
-        manifest = path.with_name(path.name + ".manifest.json")
+        if not path.resolve().is_relative_to(self._root / table.name) or path.is_symlink() or not path.is_file():
+            return RefusedFile(name, "is not a plain file below the landing folder")
+        digest = None
         try:
-            said = json.loads(manifest.read_text()) if manifest.exists() else {}
-            if said.get("start") and said.get("end") and not _overlaps(said, window):
+            said = _manifest(path)
+            if "start" in said and "end" in said and not _overlaps(said, window):
                 return None
-            digest = _sha256(path)
-            if path.stat().st_size == 0:
-                return RefusedFile(name, "is empty (0 bytes)", digest)
-            if "sha256" in said and said["sha256"] != digest:
-                return RefusedFile(name, "has other bytes than its manifest says (sha256 differs)", digest)
-            zone = said.get("time_zone")
-            if zone:
-                ZoneInfo(zone)
-            staged = self._stage_csv(path, digest) if path.suffix == ".csv" else self._stage_nanoseconds(path, digest)
+            stamp, digest = _stamp(path), _sha256(path)
+            if reason := _not_as_said(path, digest, said):
+                return RefusedFile(name, reason, digest)
+            staged = self._staged(path, digest, trusted="sha256" in said)
             meta = pq.read_metadata(staged)
-        except ZoneInfoNotFoundError:
-            return RefusedFile(name, f"names the unknown time zone {said['time_zone']!r} in its manifest")
-        except (pa.ArrowInvalid, pa.ArrowException, OSError, ValueError, KeyError) as error:
-            return RefusedFile(name, f"cannot be read: {str(error).splitlines()[0][:200]}")
-        if "rows" in said and said["rows"] != meta.num_rows:
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+            return RefusedFile(name, f"cannot be read: {str(error).splitlines()[0][:200]}", digest)
+        if said.get("rows", meta.num_rows) != meta.num_rows:
             return RefusedFile(name, f"has {meta.num_rows} rows where its manifest says {said['rows']}", digest, meta.num_rows)
         schema = meta.schema.to_arrow_schema()
-        if missing := [c.name for c in table.columns if not c.nullable and c.name not in schema.names and c.name not in _SOURCE_COLUMNS]:
-            return RefusedFile(name, f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}", digest, meta.num_rows)
-        if naive := _naive_times(schema, table, zone):
-            return RefusedFile(name, f"has times without an offset in {naive} and no manifest that names their time zone", digest, meta.num_rows)
-        return LandedFile(name, staged, meta.num_rows, digest, schema, zone)
+        if reason := _misfit(schema, table, said.get("time_zone")):
+            return RefusedFile(name, reason, digest, meta.num_rows)
+        return LandedFile(name, path, staged, meta.num_rows, digest, schema, said.get("time_zone"), stamp)
 
-    def _stage_csv(self, path: Path, digest: str) -> Path:
-        """A CSV file as Parquet of texts, with its row numbers, so that both formats are read the same way."""
-        staged = self._staging / f"{digest}.parquet"
-        if not staged.exists():
-            parse = pa_csv.ParseOptions(newlines_in_values=True)
-            header = pa_csv.open_csv(path, parse_options=parse).schema.names
-            texts = pa_csv.ConvertOptions(column_types={column: pa.string() for column in header}, strings_can_be_null=True)
-            self._stage(pa_csv.read_csv(path, parse_options=parse, convert_options=texts), staged)
-        return staged
-
-    def _stage_nanoseconds(self, path: Path, digest: str) -> Path:
-        """Spark cannot read nanoseconds, which pandas writes by default: such a file is staged in microseconds."""
-        schema = pq.read_schema(path)
-        fine = [field.name for field in schema if pa.types.is_timestamp(field.type) and field.type.unit == "ns"]
-        if not fine:
-            return path
-        staged = self._staging / f"{digest}.parquet"
-        if not staged.exists():
-            coarse = [f.with_type(pa.timestamp("us", f.type.tz)) if f.name in fine else f for f in schema]
-            self._stage(pq.read_table(path).cast(pa.schema(coarse), safe=False), staged)
-        return staged
-
-    def _stage(self, rows: pa.Table, staged: Path) -> None:
-        rows = rows.append_column("_landed_row", pa.array(range(rows.num_rows), pa.int64()))
+    def _staged(self, path: Path, digest: str, trusted: bool) -> Path:
+        """A Parquet file of a plain name that Spark can read: the file itself under a link, or what was converted from it."""
         self._staging.mkdir(parents=True, exist_ok=True)
+        staged = self._staging / f"{digest}.parquet"
         half = staged.with_suffix(f".{os.getpid()}.part")
-        pq.write_table(rows, half)
+        if path.suffix == ".csv":
+            if not staged.exists():
+                self._sweep()
+                pq.write_table(read_csv_texts(path), half)
+                half.rename(staged)
+            return staged
+        schema = pq.read_schema(path)
+        if not trusted:  # Broken pages would show only in the middle of a job.
+            for _ in pq.ParquetFile(path).iter_batches():
+                pass
+        # Spark cannot read nanoseconds, which pandas writes by default.
+        if fine := {f.name for f in schema if pa.types.is_timestamp(f.type) and f.type.unit == "ns"}:
+            coarse = [f.with_type(pa.timestamp("us", f.type.tz)) if f.name in fine else f for f in schema]
+            pq.write_table(pq.read_table(path).cast(pa.schema(coarse), safe=False), half)
+        else:
+            half.unlink(missing_ok=True)
+            half.symlink_to(path)
         half.rename(staged)
+        return staged
+
+    def _sweep(self) -> None:
+        """Remove what was staged for runs of days ago."""
+        for old in self._staging.iterdir():
+            if time.time() - old.lstat().st_mtime > _STAGED_FOR_S:
+                old.unlink(missing_ok=True)
 
 
-def read_arrival(spark: "SparkSession", arrival: Arrival) -> "DataFrame":
-    """The rows of the files taken, cast to the contract's columns, plus ``source_file``, ``source_row`` and ``_broken_rule``.
-
-    A value that cannot be cast breaks the rule ``<column>:type``.
-    """
-    from pyspark.sql import functions as F
-
-    groups: dict[tuple[Any, ...], list[LandedFile]] = {}
-    for file in arrival.files:
-        shape = tuple((f.name, str(f.type)) for f in file.schema)
-        groups.setdefault((shape, file.time_zone), []).append(file)
-    frames = [_read_group(spark, arrival.table, files) for files in groups.values()]
-    if not frames:
-        columns = ", ".join([arrival.table.ddl(), *(f"{n} {t}" for n, t in _SOURCE_COLUMNS.items() if n not in arrival.table.column_names)])
-        return spark.createDataFrame([], f"{columns}, _raw string, _broken_rule string")
-    frame = frames[0]
-    for other in frames[1:]:
-        frame = frame.unionByName(other)
-    return frame.withColumn("_broken_rule", F.coalesce("_broken_type", F.expr(arrival.table.first_broken_rule_sql()))).drop("_broken_type")
+def _manifest_of(path: Path) -> Path:
+    return path.with_name(path.name + ".manifest.json")
 
 
-def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) -> "DataFrame":
-    """Files of one schema and time zone."""
-    from pyspark.sql import functions as F
-
-    names = files[0].schema.names
-    raw = spark.read.parquet(*[f"file://{file.path}" for file in files]).withColumns(
-        {"_path": F.col("_metadata.file_path"), "_row": F.col("_metadata.row_index")}
-    )
-    casts = {c.name: _cast(c, files[0].schema, files[0].time_zone) for c in table.columns if c.name not in _SOURCE_COLUMNS}
-    source_file, source_row = _source(names, files)
-    broken = " ".join(
-        f"WHEN `{c.name}` IS NOT NULL AND {casts[c.name]} IS NULL THEN '{c.name}:type'" for c in table.columns if c.name in casts and c.name in names
-    )
-    own = [F.expr(sql).alias(name) for name, sql in casts.items()]
-    text = F.to_json(F.struct(*[F.col(f"`{n}`").cast("string").alias(n) for n in names if n != "_landed_row"]))
-    kinds = F.expr(f"CASE {broken} END") if broken else F.lit(None).cast("string")
-    return raw.select(*own, source_file.alias("source_file"), source_row.alias("source_row"), text.alias("_raw"), kinds.alias("_broken_type"))
+def _manifest(path: Path) -> dict[str, Any]:
+    """What the manifest says; a value of null says nothing."""
+    manifest = _manifest_of(path)
+    said = json.loads(manifest.read_text()) if manifest.exists() else {}
+    if not isinstance(said, dict):
+        raise TypeError(f"{manifest.name} is not a JSON object")
+    return {key: value for key, value in said.items() if value is not None}
 
 
-def _source(names: list[str], files: list[LandedFile]) -> tuple[Any, Any]:
-    """Where a row came from: what the importer wrote down, else the landing file and its row."""
-    from pyspark.sql import functions as F
-
-    known = F.create_map(*[F.lit(part) for file in files for part in (file.path.name, file.name)])
-    by_path = {file.path.name for file in files}
-    # File names repeat from day to day: then the path below the landing folder tells them apart.
-    here = F.element_at(known, F.element_at(F.split("_path", "/"), -1)) if len(by_path) == len(files) else _relative(files)
-    file = F.col("source_file") if "source_file" in names else here
-    row = F.col("source_row").cast("bigint") if "source_row" in names else F.col("_landed_row" if "_landed_row" in names else "_row")
-    return file, row
-
-
-def _relative(files: list[LandedFile]) -> Any:
-    from pyspark.sql import functions as F
-
-    depth = len(Path(files[0].name).parts)
-    return F.array_join(F.slice(F.split("_path", "/"), -depth, depth), "/")
+def _not_as_said(path: Path, digest: str, said: dict[str, Any]) -> str | None:
+    """Why a file's bytes cannot be trusted, or None."""
+    if path.stat().st_size == 0:
+        return "is empty (0 bytes)"
+    if said.get("sha256", digest) != digest:
+        return "has other bytes than its manifest says (sha256 differs)"
+    if "time_zone" in said and said["time_zone"] not in available_timezones():
+        return f"names the unknown time zone {said['time_zone']!r} in its manifest"
+    if path.suffix == ".csv" and not {"rows", "sha256"} & set(said) and _last_byte(path) not in b"\r\n":
+        return "ends in the middle of a line, and no manifest says how many rows it has"
+    return None
 
 
-def _cast(column: Column, schema: pa.Schema, zone: str | None) -> str:
-    """SQL that reads one landed column in the contract's type; null where it cannot be read."""
-    if column.name not in schema.names:
-        return f"CAST(NULL AS {column.type})"
-    name = f"`{column.name}`"
-    if column.type == "timestamp":
-        text = f"CAST({name} AS STRING)"
-        offset = f"{text} RLIKE '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$'"
-        local = f"to_utc_timestamp(try_cast({name} AS TIMESTAMP), '{zone}')" if zone else "NULL"
-        return f"CASE WHEN typeof({name}) = 'timestamp' OR {offset} THEN try_cast({name} AS TIMESTAMP) ELSE {local} END"
-    if column.type.startswith("array") and not pa.types.is_list(schema.field(column.name).type):
-        return f"from_json({name}, '{column.type}')"
-    return f"try_cast({name} AS {column.type})"
-
-
-def _naive_times(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
-    """The first Parquet time column that has no time zone of its own while the manifest names none."""
-    timed = {column.name for column in table.columns if column.type == "timestamp"}
-    return next((f.name for f in schema if f.name in timed and pa.types.is_timestamp(f.type) and f.type.tz is None and zone is None), None)
+def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
+    """Why a file's columns cannot be the contract's, or None."""
+    if len(schema.names) > _MOST_COLUMNS:
+        return f"has {len(schema.names):,} columns"
+    lower = [name.lower() for name in schema.names]
+    if twins := sorted({name for name in schema.names if lower.count(name.lower()) > 1}):
+        return f"names a column more than once: {', '.join(twins)}"
+    needed = [column.name for column in table.columns if not column.nullable and column.name not in SOURCE_COLUMNS]
+    if missing := [name for name in needed if name not in schema.names]:
+        return f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+    for column in table.columns:
+        if column.name in schema.names:
+            found = schema.field(column.name).type
+            listed = pa.types.is_list(found) or pa.types.is_large_list(found)
+            readable = listed or pa.types.is_string(found) if column.type.startswith("array") else not pa.types.is_nested(found)
+            if not readable:
+                return f"has {column.name} as {found} where the contract says {column.type}"
+            if column.type == "timestamp" and pa.types.is_timestamp(found) and found.tz is None and zone is None:
+                return f"has times without an offset in {column.name} and no manifest that names their time zone"
+    return None
 
 
 def _overlaps(said: dict[str, Any], window: Window) -> bool:
@@ -258,7 +255,17 @@ def _folder_date(name: str) -> date:
         return date.min
 
 
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1)

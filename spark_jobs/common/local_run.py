@@ -115,6 +115,7 @@ def _settings(home: Path, cluster: Cluster) -> dict[str, str]:
     shared = Path(os.environ.get("SIGNALBOX_HOME", root / "var"))
     return {
         "SIGNALBOX_ENGINE": "local",
+        "SPARK_LOCAL_IP": "127.0.0.1",
         "SIGNALBOX_CATALOG_URI": cluster.jdbc_url("catalog"),
         "SIGNALBOX_CATALOG_USER": "catalog",
         "SIGNALBOX_CATALOG_PASSWORD": cluster.password("catalog"),

@@ -50,7 +50,7 @@ class Solution:
         self.run_taken[run] = self.trip_taken[trip] = True
 
 
-class DuplicateMatch(RuntimeError):
+class DuplicateMatchError(RuntimeError):
     """A visit or a planned call is in the result more than once: the run must fail."""
 
 
@@ -67,22 +67,22 @@ def match_group(
             solution.give(run, trip, method)
     _pair_stops(group, costs, solution, params)
     leftover = residual_pairs(group, params)
-    _pair(group, leftover.visit, leftover.call, "RESIDUAL", leftover.cost_s)
+    _pair(group, leftover.visit, leftover.call, np.full(len(leftover), "RESIDUAL", object), leftover.cost_s.to_numpy())
     matches = _result(group, params)
     guard(matches, len(actual), len(planned))
     return matches
 
 
 def guard(matches: pd.DataFrame, visits: int, calls: int) -> None:
-    """Raise DuplicateMatch unless each visit and each planned call is in exactly one row."""
+    """Raise DuplicateMatchError unless each visit and each planned call is in exactly one row."""
     sides = (("visit", ["run_id", "visit_seq"], visits), ("planned call", ["trip_id", "stop_sequence"], calls))
     for side, key, expected in sides:
         rows = matches.dropna(subset=key)
         twice = rows[rows.duplicated(key)]
         if len(twice):
-            raise DuplicateMatch(f"{len(twice)} rows repeat a {side}, the first is {tuple(twice.iloc[0][key])}")
+            raise DuplicateMatchError(f"{len(twice)} rows repeat a {side}, the first is {tuple(twice.iloc[0][key])}")
         if len(rows) != expected:
-            raise DuplicateMatch(f"{expected} {side}s went in and {len(rows)} came out")
+            raise DuplicateMatchError(f"{expected} {side}s went in and {len(rows)} came out")
 
 
 def _start(group: Group) -> Solution:
@@ -111,8 +111,8 @@ def _keep_pins(group: Group, pins: pd.DataFrame, costs: TripCosts, solution: Sol
         pairs = _same_stops(visits, calls, "cell", params)
         if len(pairs):
             run, trip = visits.run.iloc[0], calls.trip.iloc[0]
-            cost_s = costs.cost_s[run, trip]
-            _pair(group, pairs.visit, pairs.call, pin.method, cost_s if np.isfinite(cost_s) else np.nan)
+            cost_s = costs.cost_s[run, trip] if np.isfinite(costs.cost_s[run, trip]) else np.nan
+            _pair(group, pairs.visit, pairs.call, np.full(len(pairs), pin.method, object), np.full(len(pairs), cost_s))
             solution.run_taken[run] = solution.trip_taken[trip] = True
 
 
@@ -153,7 +153,7 @@ def _by_assignment(group: Group, costs: TripCosts, solution: Solution, params: M
 def assign(cost_s: np.ndarray, skip_cost_s: float) -> list[tuple[int, int]]:
     """Rectangular Hungarian problem with a dummy for each row and column, solved without building the dummies.
 
-    A pair saves its two dummies, so it is worth cost − 2·skip cost; a pair that saves nothing is none.
+    A pair saves its two dummies, so it is worth its cost less twice the skip cost; a pair that saves nothing is none.
     """
     runs, trips = np.flatnonzero(np.isfinite(cost_s).any(axis=1)), np.flatnonzero(np.isfinite(cost_s).any(axis=0))
     ties = TIE_BREAK_S * (runs[:, None] + trips)
@@ -163,7 +163,7 @@ def assign(cost_s: np.ndarray, skip_cost_s: float) -> list[tuple[int, int]]:
 
 
 def _continued_blocks(group: Group, solution: Solution, pairs: list[tuple[int, int]]) -> np.ndarray:
-    """Run × trip: the vehicle's run before this one in the group was given a trip of the same block."""
+    """Run by trip: the vehicle's run before this one in the group was given a trip of the same block."""
     trip_of_run = solution.trip_of_run.copy()
     for run, trip in pairs:
         trip_of_run[run] = trip
@@ -171,7 +171,8 @@ def _continued_blocks(group: Group, solution: Solution, pairs: list[tuple[int, i
     vehicle = group.visits.groupby("run").vehicle_id.first()
     block = pd.Series(trip_of_run, index=vehicle.index).map(block_of_trip)
     last_block = block.where(vehicle.notna()).groupby(vehicle).shift().reindex(vehicle.index)
-    return (last_block.to_numpy(object)[:, None] == block_of_trip.to_numpy(object)) & last_block.notna().to_numpy()[:, None]
+    same: np.ndarray = last_block.to_numpy(object)[:, None] == block_of_trip.to_numpy(object)
+    return same & last_block.notna().to_numpy()[:, None]
 
 
 def _pair_stops(group: Group, costs: TripCosts, solution: Solution, params: MetroParams) -> None:
@@ -191,7 +192,8 @@ def _same_stops(visits: pd.DataFrame, calls: pd.DataFrame, on: str | list[str], 
     return pairs.loc[(pairs.time_s - pairs.time_s_planned).abs() <= params.max_pair_dev_s, ["visit", "call"]]
 
 
-def _pair(group: Group, visits: pd.Series, calls: pd.Series, method: object, cost_s: object) -> None:
+def _pair(group: Group, visits: pd.Series, calls: pd.Series, method: np.ndarray, cost_s: np.ndarray) -> None:
+    """Note pairs of row numbers on both sides, with the method and the cost of each."""
     group.visits.loc[visits.to_numpy(), "pair"] = calls.to_numpy()
     group.calls.loc[calls.to_numpy(), "pair"] = visits.to_numpy()
     group.visits.loc[visits.to_numpy(), "method"] = method

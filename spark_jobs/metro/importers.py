@@ -2,8 +2,8 @@
 
     python -m spark_jobs import metro stop-visits --observed FILE --planned FILE --landing DIR
 
-Reads the columns of the MBTA's published performance data. What carries the answer (the trip id and every planned
-figure of the observed file) does not reach the landing tables: it is kept aside in the truth folder, with the row number.
+Reads the columns of the MBTA's published performance data. What carries the answer (the trip id and every
+planned figure of the observed file) does not reach the landing tables: it is kept aside in the truth folder.
 """
 
 import argparse
@@ -19,8 +19,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-OBSERVED_REQUIRED = ("service_date", "stop_sequence", "stop_id", "move_timestamp", "stop_timestamp", "route_id", "direction_id")
-PLANNED_REQUIRED = ("trip_id", "stop_id", "arrival_time", "route_id", "direction_id")
+OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
+OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
+PLANNED_KEYS = ("trip_id", "stop_id", "arrival_time", "route_id", "direction_id")
+NUMBERS = ("stop_sequence", "direction_id", "move_timestamp", "stop_timestamp", "dwell_time_seconds", "arrival_time")
+TEXTS = ("run_key", "trip_id", "stop_id", "route_id", "parent_station", "vehicle_id", "vehicle_consist")
 ANSWERS = (
     "trip_id",
     "start_time",
@@ -46,7 +49,8 @@ PLAN_FIELDS = "plan_version string, published_ts timestamp"
 LANDING_TABLES = {
     "observed_visit": "visit_id string, service_date date, run_id string, train_number string, line_id string, "
     "corridor_group string, direction_id int, stop_id string, station_id string, visit_seq int, arrival_ts timestamp, "
-    "departure_ts timestamp, vehicle_id string, vehicle_consist string, revenue bool, source_file string, source_row long",
+    "departure_ts timestamp, vehicle_id string, vehicle_consist string, revenue bool, source_file string, "
+    "source_row long",
     "stops": "stop_id string, stop_name string, parent_station string, stop_lat double, stop_lon double, "
     f"platform_code string, {PLAN_FIELDS}",
     "routes": f"route_id string, route_short_name string, corridor_group string, {PLAN_FIELDS}",
@@ -98,8 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def import_stop_visits(args: argparse.Namespace) -> None:
     """Write observed_visit, the plan and landing.json; raises ValueError with one sentence on input it cannot use."""
-    observed = read_table(args.observed, OBSERVED_REQUIRED, text=("stop_id", "vehicle_id", "vehicle_label", "trip_id"))
-    planned = read_table(args.planned, PLANNED_REQUIRED, text=("trip_id", "stop_id"))
+    observed = read_table(args.observed, OBSERVED_KEYS, OBSERVED_TIMES)
+    planned = read_table(args.planned, PLANNED_KEYS)
     if not {"run_key", "trip_id"} & set(observed):
         raise ValueError(f"{args.observed.name} has neither run_key nor trip_id, so runs cannot be told apart.")
     day = ServiceDay(_single_date(observed, args.observed), _zone(args.timezone))
@@ -113,31 +117,43 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     _write_truth(observed, visits, args.truth or args.landing / "_truth")
 
 
-def read_table(path: Path, required: tuple[str, ...], text: tuple[str, ...]) -> pd.DataFrame:
-    """One Parquet or CSV file with at least the required columns; `text` columns are never read as numbers."""
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, dtype=dict.fromkeys(text, "str"))
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist.") from error
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise ValueError(f"{path.name} cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from error
-    missing = [column for column in required if column not in frame]
+def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()) -> pd.DataFrame:
+    """One Parquet or CSV file with at least these columns, the keys filled, numbers as numbers and ids as text."""
+    frame = _read(path)
+    missing = [column for column in (*keys, *nullable) if column not in frame]
     if missing:
         raise ValueError(f"{path.name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
     if frame.empty:
         raise ValueError(f"{path.name} has no rows.")
-    return frame
+    for column in keys:
+        if empty := int(frame[column].isna().sum()):
+            raise ValueError(f"{path.name} has {empty} rows without a {column}.")
+    for column in set(NUMBERS) & set(frame):
+        try:
+            frame[column] = pd.to_numeric(frame[column])
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path.name} has a {column} that is not a number: {error}.") from error
+    texts = {column: "str" for column in TEXTS if column in keys}
+    return frame.astype(texts)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype=dict.fromkeys(TEXTS, "str"))
+    except FileNotFoundError as error:
+        raise ValueError(f"{path} does not exist.") from error
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise ValueError(f"{path.name} cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from error
 
 
 def corridor_groups(observed: pd.DataFrame, planned: pd.DataFrame, chosen: list[str]) -> pd.Series:
-    """route_id -> corridor group: as chosen on the command line, else the trunk of the observed file, else the route."""
-    routes = pd.Index(sorted(set(observed.route_id.astype(str)) | set(planned.route_id.astype(str))))
+    """route_id -> corridor group: as chosen on the command line, else the observed trunk, else the route."""
+    routes = pd.Index(sorted(set(observed.route_id) | set(planned.route_id)))
     groups = pd.Series(routes, index=routes)
     if "trunk_route_id" in observed:
-        trunks = observed.astype({"route_id": str}).dropna(subset=["trunk_route_id"])
+        trunks = observed.dropna(subset=["trunk_route_id"])
         groups.update(trunks.sort_values("trunk_route_id").groupby("route_id").trunk_route_id.first().astype(str))
     for choice in chosen:
         route, equals, group = choice.partition("=")
@@ -156,7 +172,7 @@ def observed_visits(observed: pd.DataFrame, day: ServiceDay, groups: pd.Series, 
     rows["seen"] = rows.stop_timestamp.fillna(rows.move_timestamp)
     rows = rows.sort_values(["run_id", "stop_sequence", "seen", "source_row"], kind="stable").reset_index(drop=True)
     started = rows.groupby("run_id").move_timestamp.shift(-1)
-    dwell = rows["dwell_time_seconds"] if "dwell_time_seconds" in rows else np.nan
+    dwell = rows.get("dwell_time_seconds", np.nan)
     # A start before the stop belongs to another pass of the same run number (repeated rows): not this departure.
     departure = started.where(~(started < rows.stop_timestamp)).fillna(rows.stop_timestamp + dwell)
     station = _optional(rows, "parent_station").fillna(rows.stop_id)
@@ -166,10 +182,10 @@ def observed_visits(observed: pd.DataFrame, day: ServiceDay, groups: pd.Series, 
             "service_date": day.date.date(),
             "run_id": rows.run_id,
             "train_number": None,
-            "line_id": rows.route_id.astype(str),
-            "corridor_group": rows.route_id.astype(str).map(groups),
+            "line_id": rows.route_id,
+            "corridor_group": rows.route_id.map(groups),
             "direction_id": rows.direction_id.astype(int),
-            "stop_id": rows.stop_id.astype(str),
+            "stop_id": rows.stop_id,
             "station_id": station.astype(str),
             "visit_seq": rows.groupby("run_id").cumcount(),
             "arrival_ts": _instant(rows.stop_timestamp),
@@ -185,18 +201,18 @@ def observed_visits(observed: pd.DataFrame, day: ServiceDay, groups: pd.Series, 
 def plan_tables(
     observed: pd.DataFrame, planned: pd.DataFrame, day: ServiceDay, groups: pd.Series
 ) -> dict[str, pd.DataFrame]:
-    """The plan as GTFS: calls in order of time (ties: order of the file), departure = arrival, the service runs this day."""
-    calls = planned.astype({"trip_id": str, "stop_id": str, "route_id": str}).reset_index(drop=True)
+    """The plan as GTFS: calls in order of time (ties: as in the file), departure = arrival, one service."""
+    calls = planned.reset_index(drop=True)
     calls = calls.sort_values(["trip_id", "arrival_time"], kind="stable")
     calls["stop_sequence"] = calls.groupby("trip_id").cumcount() + 1
     calls["departure_time"] = calls["arrival_time"].map(_clock)
-    stations = observed.astype({"stop_id": str}).assign(parent_station=_optional(observed, "parent_station"))
-    stations = stations.sort_values("parent_station").groupby("stop_id").parent_station.first()
-    stops = pd.Index(sorted(set(calls.stop_id) | set(stations.index)))
+    stations = observed.assign(parent_station=_optional(observed, "parent_station"))
+    station_of = stations.sort_values("parent_station").groupby("stop_id").parent_station.first()
+    stops = pd.Index(sorted(set(calls.stop_id) | set(station_of.index)))
     trips = calls.drop_duplicates("trip_id")
     tables = {
         "stops": pd.DataFrame(
-            {"stop_id": stops, "stop_name": stops, "parent_station": stations.reindex(stops).to_numpy(object)}
+            {"stop_id": stops, "stop_name": stops, "parent_station": station_of.reindex(stops).to_numpy(object)}
         ),
         "routes": pd.DataFrame(
             {"route_id": groups.index, "route_short_name": groups.index, "corridor_group": groups.to_numpy()}
@@ -247,7 +263,7 @@ def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:
 
 
 def _write(frame: pd.DataFrame, table: str, landing: Path, day: ServiceDay) -> None:
-    """One Parquet file in the folder of its arrival (the plan when published, visits with the last of them) + manifest."""
+    """One file and its manifest in the folder of its arrival: the plan when published, visits with the last."""
     fields = [field.split() for field in LANDING_TABLES[table].split(", ")]
     schema = pa.schema([(name, TYPES[kind]) for name, kind in fields])
     rows = pa.Table.from_pandas(frame.reindex(columns=schema.names), schema=schema, preserve_index=False)

@@ -1,4 +1,4 @@
-"""What PostgreSQL shows of the metro pipeline; schema ``metro``, one view ``<mart>_current`` beside each mart."""
+"""The serving tables of metro: which lake table each one shows."""
 
 from expectations.metro import kpi_15min, kpi_daily, otp_sensitivity, planned_calls, stop_visits
 from spark_jobs.common.serve import Mart

@@ -14,7 +14,8 @@ WITHDRAWN = ("CANCEL", "PART_CANCEL")
 class Group:
     """Runs are rows, trips are columns. A cell is a (station, n-th time there), so that a station can be met twice.
 
-    visits: run, cell, time_s, anchor_s, known, station_id, stop_id + the keys. calls: trip, cell, time_s, withdrawn + the keys.
+    visits: the keys, station_id, stop_id + run, cell, time_s, anchor_s, known.
+    calls: the keys, station_id, stop_id + trip, cell, time_s, withdrawn.
     """
 
     visits: pd.DataFrame
@@ -60,8 +61,8 @@ def build_group(actual: pd.DataFrame, planned: pd.DataFrame, params: MetroParams
         run_eligible=by_run.revenue.any().to_numpy(bool),
         run_open=live & (seen_until >= now_s - 60.0 * params.open_run_gap_min),
         run_head_cut=live & (by_run.visit_seq.min().to_numpy(float) > 0),
-        trip_head_cut=live & ~by_trip.stop_role.agg(lambda roles: (roles == "ORIGIN").any()).to_numpy(bool),
-        trip_tail_cut=live & ~by_trip.stop_role.agg(lambda roles: (roles == "TERMINAL").any()).to_numpy(bool),
+        trip_head_cut=live & ~_has_role(calls, "ORIGIN", trips),
+        trip_tail_cut=live & ~_has_role(calls, "TERMINAL", trips),
         trip_withdrawn=by_trip.withdrawn.all().to_numpy(bool),
         contradiction=_contradiction(known, calls, runs, trips, len(cells)),
         now_s=now_s,
@@ -79,7 +80,7 @@ def _visits(actual: pd.DataFrame, now_s: float) -> pd.DataFrame:
     visits["anchor_s"] = epoch_s(visits.anchor_ts)
     visits["time_s"] = epoch_s(visits.departure_ts).fillna(epoch_s(visits.arrival_ts)).fillna(visits.anchor_s)
     visits["known"] = visits.anchor_s <= now_s
-    visits["revenue"] = visits.revenue.map(lambda flag: pd.isna(flag) or bool(flag)).astype(bool)
+    visits["revenue"] = visits.revenue.astype("boolean").fillna(True).astype(bool)
     visits["run"] = _number(visits, "run_id")
     visits = visits.sort_values(["run", "visit_seq"], kind="stable").reset_index(drop=True)
     visits["nth"] = visits.groupby(["run", "station_id"]).cumcount()
@@ -95,7 +96,8 @@ def _calls(planned: pd.DataFrame, visits: pd.DataFrame, params: MetroParams) -> 
     calls["withdrawn"] = calls.change.isin(WITHDRAWN)
     calls["piece"] = calls.trip_id
     if visits.groupby("run").line_id.nunique().gt(1).any():
-        calls["piece"] = calls.trip_id.map(_joined_pieces(calls, params.ring_join_gap_s))
+        joined = calls.trip_id.map(_joined_pieces(calls, params.ring_join_gap_s))
+        calls["piece"] = joined.fillna(calls.trip_id)
     calls["trip"] = _number(calls, "piece")
     calls = calls.sort_values(["trip", "time_s", "trip_id", "stop_sequence"], kind="stable").reset_index(drop=True)
     calls["nth"] = calls.groupby(["trip", "station_id"]).cumcount()
@@ -109,7 +111,7 @@ def _number(frame: pd.DataFrame, key: str) -> pd.Series:
 
 
 def _joined_pieces(calls: pd.DataFrame, gap_s: float) -> dict[str, str]:
-    """trip_id -> first trip of its chain: pieces of one block where the next starts at the station the last one ends."""
+    """trip_id -> first trip of its chain: pieces of one block, the next from where the last ends."""
     ordered = calls.sort_values(["time_s", "stop_sequence"], kind="stable").groupby("trip_id")
     ends = ordered.agg(
         block_id=("block_id", "first"),
@@ -118,13 +120,18 @@ def _joined_pieces(calls: pd.DataFrame, gap_s: float) -> dict[str, str]:
         start_at=("station_id", "first"),
         end_at=("station_id", "last"),
     ).reset_index()
-    first_of = {trip: trip for trip in ends.trip_id}
-    for _, block in ends.dropna(subset=["block_id"]).sort_values(["start_s", "trip_id"]).groupby("block_id"):
-        pieces = list(block.itertuples())
-        for before, after in zip(pieces, pieces[1:], strict=False):
-            if before.end_at == after.start_at and 0 <= after.start_s - before.end_s <= gap_s:
-                first_of[after.trip_id] = first_of[before.trip_id]
-    return first_of
+    ends = ends.dropna(subset=["block_id"]).sort_values(["block_id", "start_s", "trip_id"], kind="stable")
+    before = ends.groupby("block_id").shift()
+    wait_s = ends.start_s - before.end_s
+    follows = (ends.start_at == before.end_at) & (wait_s >= 0) & (wait_s <= gap_s)
+    first_of_chain = ends.trip_id.groupby((~follows).cumsum()).transform("first")
+    return dict(zip(ends.trip_id, first_of_chain, strict=True))
+
+
+def _has_role(calls: pd.DataFrame, role: str, trips: int) -> np.ndarray:
+    has = np.zeros(trips, bool)
+    has[calls.trip[(calls.stop_role == role).to_numpy()]] = True
+    return has
 
 
 def _times(frame: pd.DataFrame, row: str, rows: int, cells: int) -> np.ndarray:
@@ -134,7 +141,7 @@ def _times(frame: pd.DataFrame, row: str, rows: int, cells: int) -> np.ndarray:
 
 
 def _contradiction(visits: pd.DataFrame, calls: pd.DataFrame, runs: int, trips: int, cells: int) -> np.ndarray:
-    """Run × trip: the run has been at a station that the group's plan has, but no trip of this trip's lines."""
+    """Run by trip: the run has been at a station that the group's plan has, but no trip of this trip's lines."""
     routes = pd.factorize(calls.route_id, sort=True)[0]
     served = np.zeros((routes.max(initial=-1) + 1, cells), bool)
     served[routes, calls.cell] = True

@@ -18,7 +18,7 @@ def residual_pairs(group: Group, params: MetroParams) -> pd.DataFrame:
     """
     visits = group.visits[_left_over(group.visits, "run") & group.visits.candidate]
     calls = group.calls[_left_over(group.calls, "trip") & ~group.calls.withdrawn]
-    found = []
+    found: list[tuple[int, int, float]] = []
     for station, calls_here in calls.groupby("station_id"):
         visits_here = visits[visits.station_id == station]
         if len(visits_here):

@@ -12,7 +12,7 @@ CHUNK_PAIRS = 20_000
 
 @dataclass(frozen=True)
 class TripCosts:
-    """Runs × trips. Pairs that are never near in time have an infinite cost and no common station."""
+    """Runs by trips. Pairs that are never near in time have an infinite cost and no common station."""
 
     cost_s: np.ndarray
     median_dev_s: np.ndarray
@@ -21,12 +21,16 @@ class TripCosts:
 
 
 def lateness(dev_s: np.ndarray, early_factor: float) -> np.ndarray:
-    """Seconds late as they are, seconds early times `early_factor`: a train waits for its time, so early is less likely."""
-    return np.where(dev_s >= 0, dev_s, -early_factor * dev_s)
+    """Seconds late as they are, seconds early times `early_factor`: trains wait for their time."""
+    weighted: np.ndarray = np.where(dev_s >= 0, dev_s, -early_factor * dev_s)
+    return weighted
 
 
 def trip_costs(group: Group, params: MetroParams) -> TripCosts:
-    """cost = ½·late(dev at the first common station) + ½·late(median dev) + 900·(1 − Jaccard of the stations)."""
+    """Half the lateness at the first common station, half the median lateness, and a cost of stations not shared.
+
+    The last is 900 s times one less the Jaccard index of the stations; a small convex part keeps the order.
+    """
     shape = (group.run_times.shape[0], group.trip_times.shape[0])
     costs = TripCosts(np.full(shape, np.inf), np.full(shape, np.inf), np.zeros(shape, int), np.zeros(shape, int))
     runs, trips = _near_in_time(group, params.max_median_dev_s)
@@ -39,7 +43,9 @@ def trip_costs(group: Group, params: MetroParams) -> TripCosts:
 def feasible(costs: TripCosts, group: Group, params: MetroParams) -> np.ndarray:
     """Pairs that the assignment may use: near, enough stations in common, no station of another branch."""
     enough = np.maximum(params.min_common_stations, params.min_common_share * costs.run_stations)
-    return (np.abs(costs.median_dev_s) <= params.max_median_dev_s) & (costs.common >= enough) & ~group.contradiction
+    near = np.abs(costs.median_dev_s) <= params.max_median_dev_s
+    allowed: np.ndarray = near & (costs.common >= enough) & ~group.contradiction
+    return allowed
 
 
 def _near_in_time(group: Group, max_dev_s: float) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +54,8 @@ def _near_in_time(group: Group, max_dev_s: float) -> tuple[np.ndarray, np.ndarra
     run_start, run_end = _span(group.run_times)
     trip_start, trip_end = _span(group.trip_times)
     near = (run_start[:, None] <= trip_end + max_dev_s) & (run_end[:, None] >= trip_start - max_dev_s)
-    return np.nonzero(near)
+    runs, trips = np.nonzero(near)
+    return runs, trips
 
 
 def _span(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,4 +96,5 @@ def _comparable(times: np.ndarray, common: np.ndarray, head_cut: np.ndarray, tai
     last = np.where(common, times, -np.inf).max(axis=1)
     from_s = np.where(head_cut, first, -np.inf)[:, None]
     to_s = np.where(tail_cut, last, np.inf)[:, None]
-    return ((times >= from_s) & (times <= to_s)).sum(axis=1)
+    inside: np.ndarray = (times >= from_s) & (times <= to_s)
+    return np.asarray(inside.sum(axis=1))

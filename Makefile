@@ -1,0 +1,65 @@
+# Signalbox: what a newcomer types. `make help` lists it. Everything lands in .venv, var/ and .env; `make clean` removes it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The machine's Python for making .venv: 3.11 is what the locked requirements were resolved for.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+RUN := .venv/bin/python
+# uv reads pip's setting of a mirror under its own name.
+export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),https://pypi.org/simple)
+
+.PHONY: help setup setup-dev demo test unit up down status bench lock lint format system-deps clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## make .venv from the locked requirements (nothing to do the second time)
+	@if [ -z "$(PYTHON)" ]; then echo "signalbox: Python 3.11 or newer is missing: install it (for Debian: apt-get install python3 python3-venv)." >&2; exit 1; fi
+	@"$(PYTHON)" platform_local/bootstrap.py
+
+setup-dev: ## the same with what tests and benchmarks need
+	@if [ -z "$(PYTHON)" ]; then echo "signalbox: Python 3.11 or newer is missing: install it (for Debian: apt-get install python3 python3-venv)." >&2; exit 1; fi
+	@"$(PYTHON)" platform_local/bootstrap.py --dev
+
+demo: setup ## play one simulated metro day through the real DAGs, print what came out, stop everything
+	@$(RUN) -m platform_local demo
+
+up: setup ## start the local platform in the background, wait until it is healthy, print where it is
+	@$(RUN) -m platform_local up
+
+down: setup ## end every process of the local platform
+	@$(RUN) -m platform_local down
+
+status: setup ## say which components run, and where
+	@$(RUN) -m platform_local status
+
+test: setup-dev system-deps ## set up and pass all tests
+	@$(RUN) -m pytest
+
+unit: setup-dev ## the tests that need no running platform (3 minutes at most)
+	@$(RUN) -m pytest -m "not platform"
+
+bench: setup-dev ## measure the full-size night and live window against the figures in docs/
+	@$(RUN) -m benchmarks
+
+lint: setup-dev ## ruff and mypy
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+format: setup-dev ## let ruff put the code into shape
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+lock: setup ## resolve requirements*.in into requirements*.txt
+	@.venv/bin/uv pip compile --quiet requirements.in -o requirements.txt --python-version 3.11
+	@.venv/bin/uv pip compile --quiet requirements-dev.in -o requirements-dev.txt --python-version 3.11
+
+system-deps: ## as root on Debian: the browser and the compose checker that some tests use
+	@platform_local/system_deps.sh
+
+clean: ## end the platform and delete its data, its secrets and .venv
+	@if [ -x $(RUN) ]; then $(RUN) -m platform_local clean; fi
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

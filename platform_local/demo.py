@@ -1,0 +1,172 @@
+"""``make demo``: one simulated metro day through the real DAGs, its results on the screen, everything stopped at the end.
+
+It keeps a platform of its own below ``SIGNALBOX_HOME/demo``: a day of the past in the tables of `make up` would leave the live
+pipeline years to catch up. The first call plays three live windows and the night; a later one plays the newest window and the
+night again, and replaces what they made.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from platform_local import demo_report
+from platform_local.airflow_api import AirflowApi, Run
+from platform_local.environment import ROOT, Settings
+from platform_local.problem import Problem
+from platform_local.supervisor import Platform
+
+SERVICE_DATE = date(2024, 3, 12)
+SEED = 1
+LIVE, NIGHTLY = "metro_live", "metro_nightly"
+# The morning peak of the simulated day (UTC); live windows follow each other.
+FIRST_WINDOW = datetime(2024, 3, 12, 7, 0, tzinfo=UTC)
+WINDOW = timedelta(minutes=5)
+WINDOWS = 3
+# No schedule goes on after the day; the explicit runs are all there is.
+SCHEDULE_UNTIL = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
+PARSED_WITHIN_S = 120
+RUN_WITHIN_S = 1200
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One call of `make demo` at a ``scale`` (1.0 is the full day: 170,000 movements, 3 million readings)."""
+
+    settings: Settings
+    scale: float
+
+    def run(self) -> int:
+        """The exit status: 0, or 1 when a run failed."""
+        began = time.monotonic()
+        print(
+            f"Metro on {SERVICE_DATE} at scale {self.scale:g} (1 is the full day); state in {self.settings.home}",
+            flush=True,
+        )
+        with _step("simulate the day"):
+            again = self._simulate()
+        platform = Platform(self.settings)
+        runs: list[Run] = []
+        with _step("start PostgreSQL, Spark Connect and Airflow"):
+            started = platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat()})
+        try:
+            api = AirflowApi(self.settings)
+            with _step("read the DAGs"):
+                _wait_for_dags(api)
+            windows = [(FIRST_WINDOW + n * WINDOW, FIRST_WINDOW + (n + 1) * WINDOW) for n in range(WINDOWS)]
+            for start, end in windows[-1:] if again else windows:
+                with _step(f"{LIVE} {start:%H:%M}-{end:%H:%M} UTC"):
+                    runs.append(
+                        self._follow(api, api.trigger(LIVE, {"window_start": _iso(start), "window_end": _iso(end)}))
+                    )
+            with _step(f"{NIGHTLY} of {SERVICE_DATE}, as a backfill"):
+                runs.append(self._follow(api, api.backfill(NIGHTLY, SERVICE_DATE)))
+            demo_report.show(self.settings, runs)
+        finally:
+            if started:
+                with _step("stop everything"):
+                    platform.down()
+        self._simulated().write_text(self._identity())
+        print(
+            f"\nDone in {time.monotonic() - began:.0f} s. See it again: SIGNALBOX_HOME={self.settings.home} make up",
+            flush=True,
+        )
+        return 0
+
+    def _simulate(self) -> bool:
+        """Land the day unless it lies there; True when an earlier demo went through with the same day."""
+        if self._simulated().exists() and self._simulated().read_text() == self._identity():
+            print("  landed by an earlier call")
+            return True
+        environ = self.settings.environment()
+        truth = self.settings.home / "truth"
+        command = [
+            sys.executable,
+            "-m",
+            "spark_jobs",
+            "simulate",
+            "metro",
+            "--seed",
+            str(SEED),
+            "--scale",
+            str(self.scale),
+        ]
+        command += [
+            "--landing",
+            environ["SIGNALBOX_LANDING"],
+            "--truth",
+            str(truth),
+            "--date",
+            SERVICE_DATE.isoformat(),
+        ]
+        if subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode:
+            raise Problem("The simulator failed; its own words are above.")
+        return False
+
+    def _simulated(self) -> Path:
+        return self.settings.run / "demo.json"
+
+    def _identity(self) -> str:
+        return json.dumps({"date": SERVICE_DATE.isoformat(), "seed": SEED, "scale": self.scale})
+
+    def _follow(self, api: AirflowApi, run: Run) -> Run:
+        """Wait for a run, saying each task that ends; a failed run is a Problem with the task's own sentence."""
+        said: set[tuple[str, int, str]] = set()
+        deadline = time.monotonic() + RUN_WITHIN_S
+        while time.monotonic() < deadline:
+            state = api.state(run)
+            for task in api.tasks(run):
+                mark = (task.name, task.tries, task.state)
+                if task.is_over and mark not in said and not task.name.endswith((".end", "close")):
+                    said.add(mark)
+                    print(f"  {task.name:<26} {task.state:<14} {task.seconds:5.1f} s", flush=True)
+                    if task.state in ("failed", "up_for_retry"):
+                        print(f"    {api.sentence(run, task)}", flush=True)
+            if state == "success":
+                return run
+            if state == "failed":
+                failed = next(task for task in api.tasks(run) if task.state == "failed")
+                raise Problem(f"{run.dag_id}: {failed.name} failed: {api.sentence(run, failed)}")
+            time.sleep(POLL_S)
+        raise Problem(f"{run.dag_id} did not end within {RUN_WITHIN_S} s: see the logs in {self.settings.logs}.")
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    began = time.monotonic()
+    print(f"\n== {name}", flush=True)
+    yield
+    print(f"== {name}: {time.monotonic() - began:.1f} s", flush=True)
+
+
+def _wait_for_dags(api: AirflowApi) -> None:
+    """Until the DAG processor has read both DAGs; then let them run."""
+    deadline = time.monotonic() + PARSED_WITHIN_S
+    while not {LIVE, NIGHTLY} <= api.dag_ids():
+        if errors := api.import_errors():
+            raise Problem(f"A DAG file cannot be read: {errors[0]}")
+        if time.monotonic() > deadline:
+            raise Problem(
+                f"Airflow did not find {LIVE} and {NIGHTLY} within {PARSED_WITHIN_S} s: see dag-processor.log."
+            )
+        time.sleep(POLL_S)
+    for dag_id in (LIVE, NIGHTLY):
+        api.unpause(dag_id)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def demo_settings(environ: dict[str, str]) -> Settings:
+    """The demo's own platform, below the home of the other."""
+    home = Path(environ.get("SIGNALBOX_HOME") or ROOT / "var").absolute()
+    return Settings({**environ, "SIGNALBOX_HOME": str(home / "demo")})

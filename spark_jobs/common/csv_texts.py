@@ -1,0 +1,66 @@
+"""CSV files as columns of text, with the lines that cannot be read kept beside them."""
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+ROW = "_landed_row"
+UNREADABLE = "_unreadable"
+_LONGEST_FIELD = 1 << 27
+
+
+def read_csv_texts(path: Path) -> pa.Table:
+    """Every field as text (an empty one is null), the row's number from 0, and in ``_unreadable`` the text of a line that is no row.
+
+    A line is no row when it has more or fewer fields than the header or is not UTF-8. Raises ``ValueError`` for a quote that is never
+    closed: what it swallowed cannot be told apart any more.
+    """
+    try:
+        return _all_at_once(path)
+    except pa.ArrowInvalid:
+        return _line_by_line(path)
+
+
+def _all_at_once(path: Path) -> pa.Table:
+    """The fast way; raises ``ArrowInvalid`` when any line is not as the header says."""
+    parse = pa_csv.ParseOptions(newlines_in_values=True)
+    texts = dict.fromkeys(_header(path), pa.string())
+    convert = pa_csv.ConvertOptions(column_types=texts, strings_can_be_null=True, null_values=[""])
+    rows = pa_csv.read_csv(path, parse_options=parse, convert_options=convert)
+    rows = rows.append_column(ROW, pa.array(range(rows.num_rows), pa.int64()))
+    return rows.append_column(UNREADABLE, pa.nulls(rows.num_rows, pa.string()))
+
+
+def _line_by_line(path: Path) -> pa.Table:
+    csv.field_size_limit(_LONGEST_FIELD)
+    header = _header(path)
+    rows: list[list[str | None]] = []
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        reader = csv.reader(stream)
+        next(reader)
+        for fields in reader:
+            if not fields:
+                continue
+            if len(fields) == len(header) and all(map(_encodable, fields)):
+                rows.append([*(field or None for field in fields), None])
+            elif any("\n" in field for field in fields):
+                raise ValueError(f"has a quote that is never closed, in or before row {len(rows)}")
+            else:
+                rows.append([*[None] * len(header), _printable(",".join(fields))])
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(header) + 1)]
+    return pa.table([*columns[:-1], pa.array(range(len(rows)), pa.int64()), columns[-1]], names=[*header, ROW, UNREADABLE])
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        return next(csv.reader(stream), [])
+
+
+def _encodable(text: str) -> bool:
+    return text.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,210 @@
+"""Observed stop visits and a plan become landing tables; what carries the answer stays aside."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from spark_jobs.metro import importers
+
+NINE = 1_707_314_400  # 2024-02-07 09:00 in New York
+OBSERVED = pd.DataFrame(
+    [
+        # trip, seq, stop, station, moves, stops, dwell
+        ("ADDED-1", 1, "s1", "A", None, NINE, 30.0),
+        ("ADDED-1", 10, "s2", "B", NINE + 60, NINE + 100, 40.0),
+        ("ADDED-1", 20, "s3", "C", NINE + 150, NINE + 200, 25.0),
+        ("ADDED-1", 30, "s4", "D", None, NINE + 300, None),
+        ("55", 1, "s1", "A", None, NINE + 600, None),
+    ],
+    columns=[
+        "trip_id",
+        "stop_sequence",
+        "stop_id",
+        "parent_station",
+        "move_timestamp",
+        "stop_timestamp",
+        "dwell_time_seconds",
+    ],
+).assign(
+    service_date=20240207,
+    route_id="Green-B",
+    trunk_route_id="Green",
+    direction_id=False,
+    vehicle_id="G-1",
+    vehicle_consist="3606|3881",
+    start_time=32_000,
+    scheduled_departure_time=32_400.0,
+    headway_trunk_seconds=300.0,
+)
+PLANNED = pd.DataFrame(
+    [("55", "s2", 90_060, "Green-B", 0), ("55", "s1", 86_399, "Green-B", 0), ("55", "s9", 90_060, "Green-B", 0)],
+    columns=["trip_id", "stop_id", "arrival_time", "route_id", "direction_id"],
+)
+
+
+def load(folder: Path, observed=OBSERVED, planned=PLANNED, suffix="parquet", extra=()) -> Path:
+    """Write both files, import them, return the landing folder."""
+    for name, frame in (("observed", observed), ("planned", planned)):
+        path = folder / f"{name}.{suffix}"
+        frame.to_parquet(path, index=False) if suffix == "parquet" else frame.to_csv(path, index=False)
+    return load_files(folder / f"observed.{suffix}", folder / f"planned.{suffix}", folder / "landing", extra)
+
+
+def load_files(observed: Path, planned: Path, landing: Path, extra=()) -> Path:
+    parser = argparse.ArgumentParser()
+    importers.add_arguments(parser)
+    arguments = [
+        "stop-visits",
+        "--observed",
+        str(observed),
+        "--planned",
+        str(planned),
+        "--landing",
+        str(landing),
+        *extra,
+    ]
+    args = parser.parse_args(arguments)
+    args.handler(args)
+    return landing
+
+
+def table(landing: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(next((landing / name).glob("*/*.parquet")))
+
+
+def test_a_departure_is_the_start_towards_the_next_stop_else_stop_and_dwell_else_the_stop(tmp_path):
+    observed = OBSERVED.assign(trip_id=["a", "a", "a", "a", "b"])
+    visits = table(load(tmp_path, observed), "observed_visit").sort_values("source_row")
+    expected = [NINE + 60, NINE + 150, NINE + 225, NINE + 300, NINE + 600]
+    assert [int(seen.timestamp()) for seen in visits.departure_ts] == expected
+
+
+def test_a_start_towards_the_next_stop_before_the_stop_itself_is_no_departure(tmp_path):
+    observed = OBSERVED.assign(move_timestamp=[None, NINE - 5, None, None, None])
+    visits = table(load(tmp_path, observed), "observed_visit").sort_values("source_row")
+    assert int(visits.departure_ts.iloc[0].timestamp()) == NINE + 30
+
+
+def test_nothing_that_carries_the_answer_reaches_the_visits(tmp_path):
+    landing = load(tmp_path)
+    visits = table(landing, "observed_visit")
+    assert not set(importers.ANSWERS) & set(visits)
+    assert not visits.astype(str).map(lambda value: "ADDED" in value).any(axis=None)
+    truth = pd.read_parquet(landing / "_truth" / "observed_visit.parquet")
+    assert truth.trip_id.tolist() == OBSERVED.trip_id.tolist()
+    assert "scheduled_departure_time" in truth
+
+
+def test_run_ids_differ_from_import_to_import_unless_a_seed_is_given(tmp_path):
+    names = []
+    for number, extra in enumerate([(), (), ("--seed", "7"), ("--seed", "7")]):
+        (tmp_path / str(number)).mkdir()
+        names.append(tuple(table(load(tmp_path / str(number), extra=extra), "observed_visit").run_id))
+    assert names[0] != names[1]
+    assert names[2] == names[3]
+    assert [len(set(of_import)) for of_import in names] == [2, 2, 2, 2]
+
+
+def test_a_run_key_is_taken_as_it_is_and_optional_columns_may_be_absent(tmp_path):
+    blind = OBSERVED.assign(run_key="run-0001").drop(
+        columns=["trip_id", "trunk_route_id", "vehicle_consist", "parent_station", "start_time", "dwell_time_seconds"]
+    )
+    visits = table(load(tmp_path, blind), "observed_visit")
+    assert set(visits.run_id) == {"run-0001"}
+    assert visits.station_id.tolist() == visits.stop_id.tolist()
+    assert set(visits.corridor_group) == {"Green-B"}
+
+
+def test_repeated_rows_of_a_run_at_a_stop_are_kept_as_visits_of_their_own(tmp_path):
+    repeated = pd.concat([OBSERVED, OBSERVED.iloc[[1]]], ignore_index=True)
+    visits = table(load(tmp_path, repeated), "observed_visit")
+    assert len(visits) == 6
+    assert not visits.duplicated(["run_id", "visit_seq"]).any()
+    assert sorted(visits.source_row) == list(range(6))
+
+
+def test_calls_are_ordered_by_time_and_may_lie_after_midnight(tmp_path):
+    calls = table(load(tmp_path), "stop_times")
+    got = list(zip(calls.stop_sequence, calls.stop_id, calls.departure_time, strict=True))
+    assert got == [(1, "s1", "23:59:59"), (2, "s2", "25:01:00"), (3, "s9", "25:01:00")]
+    assert calls.arrival_time.tolist() == calls.departure_time.tolist()
+
+
+def test_stations_come_from_the_observed_file_where_it_knows_them(tmp_path):
+    stops = table(load(tmp_path), "stops").set_index("stop_id").parent_station
+    assert stops["s2"] == "B"
+    assert stops["s9"] is None
+
+
+def test_the_service_runs_on_the_one_day_and_was_published_before_it(tmp_path):
+    landing = load(tmp_path)
+    days = table(landing, "calendar_dates")
+    assert table(landing, "trips").service_id.tolist() == days.service_id.tolist() == ["day-2024-02-07"]
+    assert str(days.date.iloc[0]) == "2024-02-07"
+    assert days.published_ts.iloc[0] == pd.Timestamp("2024-02-07T05:00Z")
+
+
+def test_the_corridor_group_is_the_trunk_unless_told(tmp_path):
+    assert table(load(tmp_path), "routes").corridor_group.tolist() == ["Green"]
+    landing = load(tmp_path, extra=("--corridor", "Green-B=Kenmore"))
+    assert set(table(landing, "observed_visit").corridor_group) == {"Kenmore"}
+
+
+def test_landing_lists_its_tables_and_each_file_has_a_manifest_that_fits(tmp_path):
+    landing = load(tmp_path)
+    listed = json.loads((landing / "landing.json").read_text())["tables"]
+    assert listed == ["calendar_dates", "observed_visit", "routes", "stop_times", "stops", "trips"]
+    for name in listed:
+        path = next((landing / name).glob("*/*.parquet"))
+        manifest = json.loads(path.with_name(path.name + ".manifest.json").read_text())
+        assert manifest["rows"] == len(pd.read_parquet(path))
+        assert manifest["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_csv_gives_the_same_visits_as_parquet(tmp_path):
+    for suffix in ("csv", "parquet"):
+        (tmp_path / suffix).mkdir()
+    by_suffix = [load(tmp_path / suffix, suffix=suffix, extra=("--seed", "1")) for suffix in ("csv", "parquet")]
+    csv, parquet = (table(landing, "observed_visit").drop(columns="source_file") for landing in by_suffix)
+    pd.testing.assert_frame_equal(csv, parquet)
+
+
+@pytest.mark.parametrize(
+    ("observed", "planned", "extra", "sentence"),
+    [
+        (OBSERVED.drop(columns="stop_id"), PLANNED, (), r"^observed.parquet lacks the column stop_id\.$"),
+        (
+            OBSERVED,
+            PLANNED.drop(columns=["stop_id", "route_id"]),
+            (),
+            r"^planned.parquet lacks the columns stop_id, route_id\.$",
+        ),
+        (OBSERVED.iloc[:0], PLANNED, (), r"^observed.parquet has no rows\.$"),
+        (OBSERVED.drop(columns="trip_id"), PLANNED, (), "neither run_key nor trip_id"),
+        (OBSERVED, PLANNED.assign(arrival_time=None), (), "has 3 rows without a arrival_time"),
+        (OBSERVED.assign(stop_timestamp="noon"), PLANNED, (), "has a stop_timestamp that is not a number"),
+        (OBSERVED.assign(service_date=[1, 2, 3, 4, 5]), PLANNED, (), "has 5 service dates"),
+        (OBSERVED, PLANNED, ("--timezone", "Mars/Olympus"), "'Mars/Olympus' is not a time zone"),
+        (OBSERVED, PLANNED, ("--corridor", "Green-B"), "takes ROUTE=GROUP"),
+        (OBSERVED, PLANNED, ("--corridor", "Red=Red"), "names the route 'Red', which neither file has"),
+    ],
+)
+def test_input_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, observed, planned, extra, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        load(tmp_path, observed, planned, extra=extra)
+
+
+def test_a_file_that_is_no_parquet_is_refused_in_one_sentence(tmp_path):
+    load(tmp_path)
+    (tmp_path / "observed.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(ValueError, match=r"^observed\.parquet cannot be read as parquet"):
+        load_files(tmp_path / "observed.parquet", tmp_path / "planned.parquet", tmp_path / "again")
+
+
+def test_a_file_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"nothing\.csv does not exist"):
+        load_files(tmp_path / "nothing.csv", tmp_path / "nothing.csv", tmp_path / "landing")

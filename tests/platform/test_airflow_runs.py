@@ -1,0 +1,67 @@
+"""From a DAG run to a window: what is taken, what is refused, and with which sentence."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from signalbox import runs
+from spark_jobs.common.window import Window
+
+INTERVAL = (datetime(2024, 3, 12, 3, tzinfo=UTC), datetime(2024, 3, 13, 3, tzinfo=UTC))
+START, END = "2024-03-12T05:00:00+01:00", "2024-03-12T06:00:00+01:00"
+
+
+def context(start=None, end=None, interval=INTERVAL):
+    run = SimpleNamespace(
+        dag_id="metro_live", run_id="manual__1", data_interval_start=interval[0], data_interval_end=interval[1]
+    )
+    return {"dag_run": run, "params": {"window_start": start, "window_end": end}}
+
+
+def test_a_run_has_one_name_in_the_ledger():
+    assert runs.run_key(context()) == "metro_live/manual__1"
+
+
+def test_without_params_the_run_asks_for_no_window_of_its_own():
+    assert runs.explicit_window(context()) is None
+    assert runs.interval(context()) == Window(*INTERVAL)
+
+
+def test_given_times_are_taken_as_instants():
+    asked = runs.explicit_window(context(START, END))
+    assert asked == Window(datetime(2024, 3, 12, 4, tzinfo=UTC), datetime(2024, 3, 12, 5, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sentence"),
+    [
+        pytest.param(START, None, "together, or neither", id="half a window"),
+        pytest.param("2024-03-12T05:00:00", END, "has no offset", id="no offset"),
+        pytest.param("yesterday", END, "not an ISO time", id="not a time"),
+        pytest.param("{{ ds }}", END, "not an ISO time", id="a template"),
+        pytest.param(END, START, "ends after it starts", id="ends before it starts"),
+        pytest.param(START, START, "ends after it starts", id="no length"),
+        pytest.param(7, END, "not an ISO time", id="a number"),
+    ],
+)
+def test_a_window_that_is_none_fails_for_good_with_a_sentence(start, end, sentence):
+    with pytest.raises(AirflowFailException, match=sentence):
+        runs.explicit_window(context(start, end))
+
+
+def test_a_run_without_a_logical_date_needs_both_times():
+    with pytest.raises(AirflowFailException, match="no data interval"):
+        runs.interval(context(interval=(None, None)))
+    assert runs.interval(context(START, END, interval=(None, None))) == Window.parse(START, END)
+
+
+def test_a_job_gets_typed_arguments_and_nothing_else_of_the_conf():
+    asked = context(START, END)
+    asked["params"]["window_end; rm"] = "x"
+    assert runs.job_arguments(asked, "live") == [
+        *("--cadence", "live", "--run-key", "metro_live/manual__1"),
+        *("--interval-start", "2024-03-12T03:00:00+00:00", "--interval-end", "2024-03-13T03:00:00+00:00"),
+        *("--window-start", "2024-03-12T04:00:00+00:00", "--window-end", "2024-03-12T05:00:00+00:00"),
+    ]
