@@ -3,7 +3,8 @@
 * The scheduler imports the heavy third-party modules once; LocalExecutor's workers are forked from it and inherit them
   (6-8 s of CPU per task otherwise). Never a module of ours: a change of ours has to reach the next task.
 * Tasks of backfill runs move to the pool ``backfill``.
-* ``SIGNALBOX_SCHEDULE_UNTIL`` ends every schedule at that moment: `make demo` plays a day of the past and wants no run of today.
+* ``SIGNALBOX_SCHEDULE_UNTIL`` ends every schedule at that moment: `make demo` plays a day of the past and wants no
+run of today.
 """
 
 from __future__ import annotations

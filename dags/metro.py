@@ -16,7 +16,6 @@ backfilled on any later day.
 """
 
 from airflow.sdk import dag
-
 from signalbox.cadence import LIVE, NIGHTLY, BusinessDay
 from signalbox.house import Owner, house_rules
 from signalbox.stages import Pipeline

@@ -50,7 +50,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(f"{self.name!r} cannot name a column: letters, digits and _ only, beginning with a letter.")
+            raise ValueError(
+                f"{self.name!r} cannot name a column: letters, digits and _ only, beginning with a letter."
+            )
         if self.type not in TYPES:
             raise ValueError(f"{self.name}: {self.type!r} is not a column type; there are {', '.join(TYPES)}.")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
@@ -62,25 +64,45 @@ class Column:
         if not self.nullable:
             rules.append(Rule.row(f"{self.name}:present", f"`{self.name}` IS NOT NULL", f"{self.name} is given."))
         if self.type in ("string", "array<string>") and not self.allowed:
-            plain = _plain_text(f"`{self.name}`") if self.type == "string" else f"forall(`{self.name}`, x -> coalesce({_plain_text('x')}, true))"
+            plain = (
+                _plain_text(f"`{self.name}`")
+                if self.type == "string"
+                else f"forall(`{self.name}`, x -> coalesce({_plain_text('x')}, true))"
+            )
             said = f"{self.name} is readable text of at most {LONGEST_TEXT:,} characters."
             rules.append(Rule.row(f"{self.name}:text", plain, said))
         if self.type == "double":
             rules.append(
-                Rule.row(f"{self.name}:number", f"NOT isnan(`{self.name}`) AND abs(`{self.name}`) < 1e300", f"{self.name} is a finite number.")
+                Rule.row(
+                    f"{self.name}:number",
+                    f"NOT isnan(`{self.name}`) AND abs(`{self.name}`) < 1e300",
+                    f"{self.name} is a finite number.",
+                )
             )
         if self.minimum is not None:
             rules.append(
-                Rule.row(f"{self.name}:minimum", f"`{self.name}` >= {self.minimum!r}", f"{self.name} is at least {self.minimum:g}{self._unit}.")
+                Rule.row(
+                    f"{self.name}:minimum",
+                    f"`{self.name}` >= {self.minimum!r}",
+                    f"{self.name} is at least {self.minimum:g}{self._unit}.",
+                )
             )
         if self.maximum is not None:
             rules.append(
-                Rule.row(f"{self.name}:maximum", f"`{self.name}` <= {self.maximum!r}", f"{self.name} is at most {self.maximum:g}{self._unit}.")
+                Rule.row(
+                    f"{self.name}:maximum",
+                    f"`{self.name}` <= {self.maximum!r}",
+                    f"{self.name} is at most {self.maximum:g}{self._unit}.",
+                )
             )
         if self.allowed:
             listed = ", ".join(sql_text(value) for value in self.allowed)
             rules.append(
-                Rule.row(f"{self.name}:allowed", f"`{self.name}` IN ({listed})", f"{self.name} is one of {', '.join(self.allowed)}.")
+                Rule.row(
+                    f"{self.name}:allowed",
+                    f"`{self.name}` IN ({listed})",
+                    f"{self.name} is one of {', '.join(self.allowed)}.",
+                )
             )
         return rules
 
@@ -110,7 +132,9 @@ class Rule:
         return Rule(name, sentence, CRITICAL, condition=condition)
 
     @staticmethod
-    def gx(expectation: str, sentence: str, severity: Severity = CRITICAL, name: str | None = None, **arguments: Any) -> "Rule":
+    def gx(
+        expectation: str, sentence: str, severity: Severity = CRITICAL, name: str | None = None, **arguments: Any
+    ) -> "Rule":
         """Any expectation of Great Expectations by its class name, e.g. ``ExpectColumnKLDivergenceToBeLessThan``."""
         return Rule(name or _snake(expectation), sentence, severity, expectation=expectation, arguments=arguments)
 
@@ -121,7 +145,14 @@ class Rule:
         said = sentence or f"No two rows share the same {' and '.join(columns)}."
         if len(columns) == 1:
             return Rule.gx("ExpectColumnValuesToBeUnique", said, severity, name, column=columns[0])
-        return Rule.gx("ExpectCompoundColumnsToBeUnique", said, severity, name, column_list=list(columns), ignore_row_if="any_value_is_missing")
+        return Rule.gx(
+            "ExpectCompoundColumnsToBeUnique",
+            said,
+            severity,
+            name,
+            column_list=list(columns),
+            ignore_row_if="any_value_is_missing",
+        )
 
     @staticmethod
     def none(name: str, query: str, sentence: str, severity: Severity = CRITICAL) -> "Rule":
@@ -175,7 +206,9 @@ class Table:
     def __post_init__(self) -> None:
         for part in (self.pipeline, self.name):
             if not _NAME.fullmatch(part):
-                raise ValueError(f"{part!r} cannot name a pipeline or table: letters, digits and _ only, beginning with a letter.")
+                raise ValueError(
+                    f"{part!r} cannot name a pipeline or table: letters, digits and _ only, beginning with a letter."
+                )
         known = [column.name for column in self.columns]
         wanted = (*self.key, *self.replace.columns)
         if len(set(known)) != len(known):
@@ -183,10 +216,14 @@ class Table:
         if missing := [name for name in wanted if name not in known]:
             raise ValueError(f"{self.pipeline}.{self.name}: key or scope names no column: {', '.join(missing)}.")
         if loose := [name for name in self.replace.columns if self[name].nullable]:
-            raise ValueError(f"{self.pipeline}.{self.name}: what a run replaces goes by {', '.join(loose)}, which may be null.")
+            raise ValueError(
+                f"{self.pipeline}.{self.name}: what a run replaces goes by {', '.join(loose)}, which may be null."
+            )
         names = [rule.name for rule in (*self.row_rules(), *self.suite_rules())]
         if len(set(names)) != len(names):
-            raise ValueError(f"{self.pipeline}.{self.name}: two rules share a name: {sorted({n for n in names if names.count(n) > 1})}.")
+            raise ValueError(
+                f"{self.pipeline}.{self.name}: two rules share a name: {sorted({n for n in names if names.count(n) > 1})}."
+            )
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -194,7 +231,10 @@ class Table:
     @property
     def day(self) -> str | None:
         """The date column that says which business day a row belongs to, if the table has one: days are settled as a whole."""
-        return next((c.name for c in self.columns if c.type == "date" and c.name in ("service_date", *self.replace.columns)), None)
+        return next(
+            (c.name for c in self.columns if c.type == "date" and c.name in ("service_date", *self.replace.columns)),
+            None,
+        )
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -211,7 +251,10 @@ class Table:
         if self.key and not self.landing:
             rules.insert(0, Rule.unique(*self.key))
         if not self.may_be_empty and not self.landing:
-            rules.insert(0, Rule.gx("ExpectTableRowCountToBeBetween", f"{self.name} has rows.", CRITICAL, "has_rows", min_value=1))
+            rules.insert(
+                0,
+                Rule.gx("ExpectTableRowCountToBeBetween", f"{self.name} has rows.", CRITICAL, "has_rows", min_value=1),
+            )
         return rules
 
     def rule(self, name: str) -> Rule:
@@ -243,7 +286,11 @@ class Table:
             }
             for rule in self.suite_rules()
         ]
-        return {"name": f"{self.pipeline}.{self.name}", "expectations": expectations, "meta": {"contract": self.fingerprint()}}
+        return {
+            "name": f"{self.pipeline}.{self.name}",
+            "expectations": expectations,
+            "meta": {"contract": self.fingerprint()},
+        }
 
     def fingerprint(self) -> str:
         """A hash of everything that the contract says."""
@@ -254,7 +301,10 @@ class Table:
         from expectations.random_values import random_value
 
         rng = random.Random(f"{self.name}/{seed}")
-        return [{column.name: random_value(column, rng, row, order) for order, column in enumerate(self.columns)} for row in range(count)]
+        return [
+            {column.name: random_value(column, rng, row, order) for order, column in enumerate(self.columns)}
+            for row in range(count)
+        ]
 
 
 def sql_text(value: str) -> str:

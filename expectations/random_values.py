@@ -20,7 +20,9 @@ def random_value(column: Column, rng: random.Random, row: int, order: int) -> An
         case "string":
             return f"{column.name}-{row:05d}"
         case "int" | "bigint":
-            return math.ceil(low) + (row if column.maximum is None else rng.randint(0, math.floor(high) - math.ceil(low)))
+            return math.ceil(low) + (
+                row if column.maximum is None else rng.randint(0, math.floor(high) - math.ceil(low))
+            )
         case "double":
             return rng.uniform(low, high)
         case "boolean":

@@ -1,7 +1,7 @@
 """The Signalbox platform on one machine: Java, Spark jars, PostgreSQL, Spark Connect and Airflow, without Docker.
 
-``make`` is its front door (``make help``); ``python -m platform_local`` is what the targets call. Everything that is started
-binds to loopback, keeps its state under ``SIGNALBOX_HOME`` (default ``var/``), and is gone after ``make down``.
+``make`` is its front door (``make help``); ``python -m platform_local`` is what the targets call. Everything that is
+started binds to loopback, keeps its state under ``SIGNALBOX_HOME`` (default ``var/``), and is gone after ``make down``.
 
     java.py         a Java that can run Spark              jars.py         the Spark jars, fetched once
     postgres.py     a private PostgreSQL cluster           environment.py  settings, secrets, ports

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from platform_local.environment import Settings
@@ -68,10 +69,23 @@ def pools(_: argparse.Namespace) -> None:
     AirflowApi(Settings()).ensure_pools()
 
 
+def init(_: argparse.Namespace) -> None:
+    from platform_local.initialise import initialise
+
+    initialise(os.environ)
+
+
+def fetch_jars(arguments: argparse.Namespace) -> None:
+    from platform_local import jars
+
+    for jar in jars.fetch_into(Path(arguments.into)) if arguments.into else jars.ensure(Settings().home):
+        print(jar)
+
+
 def serve(arguments: argparse.Namespace) -> NoReturn:
     from platform_local import components
 
-    components.serve(arguments.component, Settings())
+    components.serve(arguments.component)
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -109,9 +123,13 @@ def _parse() -> argparse.Namespace:
         ("status", status, "say which components run"),
         ("env", env, "print export lines for a shell (contains secrets)"),
         ("pools", pools, "make or update Airflow's pools"),
+        ("init", init, "prepare the PostgreSQL of docker-compose.yaml"),
         ("clean", clean, "end it and delete all its data and secrets"),
     ):
         commands.add_parser(name, help=words).set_defaults(run=function)
+    java = commands.add_parser("jars", help="fetch the Spark jars unless they are there")
+    java.add_argument("--into", help="a folder other than SIGNALBOX_HOME/jars")
+    java.set_defaults(run=fetch_jars)
     one = commands.add_parser("serve", help="become one component (for supervisor)")
     one.add_argument("component")
     one.set_defaults(run=serve)

@@ -1,4 +1,5 @@
-"""``make setup``: the environment .venv from the locked requirements. Standard library only: it runs on the machine's own Python.
+"""``make setup``: the environment .venv from the locked requirements. Standard library only: it runs on the machine's
+own Python.
 
     python3 platform_local/bootstrap.py [--dev]
 
@@ -137,8 +138,8 @@ def why(output: str, doing: str) -> str:
         return os_sentence(OSError(errno.ENOSPC, "No space left on device"))
     if any(words in lowered for words in NETWORK_WORDS):
         return (
-            f"No package registry could be reached ({doing}): connect to the network, or set PIP_INDEX_URL to a mirror of PyPI "
-            "that you can reach; once everything is installed Signalbox works offline."
+            f"No package registry could be reached ({doing}): connect to the network, or set PIP_INDEX_URL to a "
+            "mirror of PyPI that you can reach; once everything is installed Signalbox works offline."
         )
     last = [line for line in output.splitlines() if line.strip()][-5:]
     return f"Failed while {doing}: {' / '.join(line.strip() for line in last) or 'no output'}"
@@ -147,7 +148,7 @@ def why(output: str, doing: str) -> str:
 def os_sentence(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(VENV.parent).free / 1e9
-        return f"The disk is full ({free:.1f} GB free beside {VENV}; about 3 GB are needed): free some space and run it again."
+        return f"The disk is full ({free:.1f} GB free beside {VENV}, about 3 GB are needed): free some space."
     return f"Failed while making {VENV}: {error}."
 
 

@@ -1,4 +1,6 @@
-"""How PostgreSQL and the Spark Connect server are started: the commands that supervisor runs (Airflow's are its own)."""
+"""How PostgreSQL and the Spark Connect server are started: the commands that supervisor runs (Airflow's are its
+own).
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,13 @@ from spark_jobs.common.spark_conf import session_conf
 CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 
-def serve(component: str, settings: Settings) -> NoReturn:
-    """Become the component: this process is replaced by it."""
+def serve(component: str) -> NoReturn:
+    """Become the component: this process is replaced by it. Supervisor was given the whole environment, and hands it
+    on.
+    """
     if component == "postgres":
-        serve_postgres(settings)
+        serve_postgres(Settings())
     if component == "connect":
-        # Supervisor was given the whole environment, and hands it on.
         serve_connect(os.environ)
     raise Problem(f"There is no component {component!r}: postgres or connect.")
 
@@ -59,7 +62,9 @@ def serve_connect(environ: Mapping[str, str]) -> NoReturn:
 
 
 def write_properties(environ: Mapping[str, str]) -> Path:
-    """Write the session settings to a 0600 file for spark-submit: a command line is open to every user of the machine."""
+    """Write the session settings to a 0600 file for spark-submit: a command line is open to every user of the
+    machine.
+    """
     path = Path(environ["SIGNALBOX_SPARK_PROPERTIES"])
     lines = (f"{key} {_escape(value)}" for key, value in session_conf(environ).items())
     write_private(path, "\n".join(lines) + "\n")

@@ -1,13 +1,15 @@
-"""``make demo``: one simulated metro day through the real DAGs, its results on the screen, everything stopped at the end.
+"""``make demo``: one simulated metro day through the real DAGs, its results on the screen, everything stopped at the
+end.
 
-It keeps a platform of its own below ``SIGNALBOX_HOME/demo``: a day of the past in the tables of `make up` would leave the live
-pipeline years to catch up. The first call plays three live windows and the night; a later one plays the newest window and the
-night again, and replaces what they made.
+It keeps a platform of its own below ``SIGNALBOX_HOME/demo``: a day of the past in the tables of `make up` would leave
+the live pipeline years to catch up. The first call plays three live windows and the night; a later one plays the
+newest window and the night again, and replaces what they made.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -51,12 +53,18 @@ class Demo:
             f"Metro on {SERVICE_DATE} at scale {self.scale:g} (1 is the full day); state in {self.settings.home}",
             flush=True,
         )
-        with _step("simulate the day"):
-            again = self._simulate()
         platform = Platform(self.settings)
+        if platform.is_running():
+            raise Problem(
+                f"The demo's platform is up: end it with `SIGNALBOX_HOME={self.settings.home} make down` first."
+            )
+        again = self._finished().exists() and self._finished().read_text() == self._identity()
+        if not again:
+            with _step("simulate the day"):
+                self._begin_anew()
         runs: list[Run] = []
         with _step("start PostgreSQL, Spark Connect and Airflow"):
-            started = platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat()})
+            platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat()})
         try:
             api = AirflowApi(self.settings)
             with _step("read the DAGs"):
@@ -71,23 +79,24 @@ class Demo:
                 runs.append(self._follow(api, api.backfill(NIGHTLY, SERVICE_DATE)))
             demo_report.show(self.settings, runs)
         finally:
-            if started:
-                with _step("stop everything"):
-                    platform.down()
-        self._simulated().write_text(self._identity())
+            with _step("stop everything"):
+                platform.down()
+        self._finished().write_text(self._identity())
         print(
             f"\nDone in {time.monotonic() - began:.0f} s. See it again: SIGNALBOX_HOME={self.settings.home} make up",
             flush=True,
         )
         return 0
 
-    def _simulate(self) -> bool:
-        """Land the day unless it lies there; True when an earlier demo went through with the same day."""
-        if self._simulated().exists() and self._simulated().read_text() == self._identity():
-            print("  landed by an earlier call")
-            return True
-        environ = self.settings.environment()
+    def _begin_anew(self) -> None:
+        """Drop what an unfinished or another demo left, and land the day."""
+        self.settings.cluster().remove()
+        for name in ("landing", "warehouse", "truth", "staging", "log"):
+            shutil.rmtree(self.settings.home / name, ignore_errors=True)
+        self._finished().unlink(missing_ok=True)
+        self.settings.make_folders()
         truth = self.settings.home / "truth"
+        environ = self.settings.environment()
         command = [
             sys.executable,
             "-m",
@@ -109,9 +118,9 @@ class Demo:
         ]
         if subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode:
             raise Problem("The simulator failed; its own words are above.")
-        return False
 
-    def _simulated(self) -> Path:
+    def _finished(self) -> Path:
+        """Written at the end of a demo that went through; says of which day."""
         return self.settings.run / "demo.json"
 
     def _identity(self) -> str:

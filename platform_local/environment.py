@@ -1,7 +1,7 @@
 """Settings, secrets and ports: the environment in which every process of the local platform runs.
 
-Sources, later ones win: ``config/airflow.env`` (committed), ``.env`` (secrets, written here on first use, 0600), the caller's own
-``SIGNALBOX_*`` and ``AIRFLOW__*`` variables; last what follows from the chosen ports and folders.
+Sources, later ones win: ``config/airflow.env`` (committed), ``.env`` (secrets, written here on first use, 0600), the
+caller's own ``SIGNALBOX_*`` and ``AIRFLOW__*`` variables; last what follows from the chosen ports and folders.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from platform_local import jars, ports
+from platform_local.databases import ROLES
 from platform_local.java import java_home
-from platform_local.postgres import HOST, ROLES, Cluster
+from platform_local.ports import HOST
+from platform_local.postgres import Cluster
 from platform_local.private_file import write_private
 from platform_local.problem import Problem, from_os_error
 
@@ -66,7 +68,7 @@ class Settings:
         self.run = self.home / "run"
         self.logs = self.home / "log"
         self.env_file = Path(self._caller.get("SIGNALBOX_ENV_FILE", ROOT / ".env"))
-        self._make_folders()
+        self.make_folders()
         self._own = read_env_file(self.env_file) if self.env_file.exists() else {}
         self._own |= self._make_secrets()
         self.ports = self._ports()
@@ -88,13 +90,16 @@ class Settings:
         return Cluster(self.home / "postgres", self.port("pg"), passwords)
 
     def claim_ports(self, pick: bool) -> None:
-        """Check that the ports are free and remember them; a taken one is an error, or replaced when ``pick`` and nobody chose it."""
+        """Check that the ports are free and remember them; a taken one is an error, or replaced when ``pick`` and
+        nobody chose it.
+        """
         for name, port in self.ports.items():
             if ports.is_free(port):
                 continue
             if not pick or name in self._caller or name in self._own:
                 raise Problem(
-                    f"Port {port} ({PORT_USERS[name]}) is taken{ports.taken_by(port)}: free it, or set {name} to another port."
+                    f"Port {port} ({PORT_USERS[name]}) is taken{ports.taken_by(port)}: "
+                    f"free it, or set {name} to another port."
                 )
             self.ports[name] = ports.free_port()
         write_private(self.run / "ports.json", json.dumps(self.ports))
@@ -157,7 +162,8 @@ class Settings:
                 raise Problem(f"{name}={port} is not a port: set it to a number from 1 to 65535.")
         return {name: int(port) for name, port in chosen.items()}
 
-    def _make_folders(self) -> None:
+    def make_folders(self) -> None:
+        """Everything below SIGNALBOX_HOME that must exist before a process starts."""
         try:
             for folder in (self.run, self.logs, self.home / "airflow", self.home / "landing", self.home / "warehouse"):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """The Spark jars: pinned here and nowhere else, fetched once from Maven Central, used offline afterwards.
 
-``SIGNALBOX_MAVEN_REPO`` names a mirror of Maven Central. The checksum decides whether a file is the right one, whoever sent it.
+``SIGNALBOX_MAVEN_REPO`` names a mirror of Maven Central. The checksum decides whether a file is the right one,
+whoever sent it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,12 @@ def paths(home: Path) -> list[Path]:
 
 def ensure(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """Fetch what is missing or damaged; return the paths. Raises Problem without a network."""
-    found = paths(home)
+    return fetch_into(home / "jars", environ)
+
+
+def fetch_into(folder: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The same into any folder."""
+    found = [folder / jar.file_name for jar in JARS]
     for jar, path in zip(JARS, found, strict=True):
         if not (path.exists() and _sha256(path) == jar.sha256) and not _link(jar, path):
             _fetch(jar, path, environ.get("SIGNALBOX_MAVEN_REPO") or MAVEN_CENTRAL)
@@ -114,7 +120,8 @@ def _download(url: str, target: Path) -> None:
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise Problem(
-            f"Cannot fetch {url} ({reason}): connect to the network once, or set SIGNALBOX_MAVEN_REPO to a mirror of Maven Central."
+            f"Cannot fetch {url} ({reason}): connect to the network once, or set SIGNALBOX_MAVEN_REPO to a mirror of "
+            "Maven Central."
         ) from error
     with response, target.open("wb") as file:
         while chunk := _read(response, url):

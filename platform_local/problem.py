@@ -10,7 +10,9 @@ class Problem(Exception):
 
 
 def from_os_error(error: OSError, doing: str) -> Problem:
-    """The sentence for an operating system error met while ``doing`` something (a phrase such as "writing var/jars")."""
+    """The sentence for an operating system error met while ``doing`` something (a phrase such as "writing
+    var/jars").
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem(
             f"The disk is full ({doing}): free some space, or set SIGNALBOX_HOME to a folder on a larger disk."

@@ -1,6 +1,8 @@
-"""The local platform under supervisord: ``up`` starts it and waits for its health, ``down`` ends it to the last process.
+"""The local platform under supervisord: ``up`` starts it and waits for its health, ``down`` ends it to the last
+process.
 
-supervisord leads a session of its own and adopts orphans, so whatever a task leaves behind stays below it and goes with it.
+supervisord leads a session of its own and adopts orphans, so whatever a task leaves behind stays below it and goes
+with it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,7 +56,9 @@ class Platform:
         self._socket = _socket_path(settings.run)
 
     def up(self, pick_ports: bool = False, extra: Mapping[str, str] | None = None) -> bool:
-        """Start everything and wait until it is healthy; False when it was running already. Leaves nothing behind when it fails."""
+        """Start everything and wait until it is healthy; False when it was running already. Leaves nothing behind
+        when it fails.
+        """
         with self._only_one():
             if self.is_running():
                 self._say(f"The platform is up already (`make down` ends it): {self.settings.api_url}")
@@ -94,10 +99,12 @@ class Platform:
 
     def describe(self) -> str:
         """Where people look, and with what."""
+        settings = self.settings
+        marts = f"127.0.0.1:{settings.port('pg')}/marts"
         return (
-            f"  Airflow    {self.settings.api_url}   user {UI_USER}   password {self.settings.ui_password}\n"
-            f"  marts      {self.settings.cluster().url('marts', 'bi').split('@')[1]} (role bi; password in {self.settings.env_file})\n"
-            f"  logs       {self.settings.logs}"
+            f"  Airflow    {settings.api_url}   user {UI_USER}   password {settings.ui_password}\n"
+            f"  marts      {marts} (role bi; password in {settings.env_file})\n"
+            f"  logs       {settings.logs}"
         )
 
     # The start, step by step
@@ -113,7 +120,10 @@ class Platform:
         self._launch("postgres", "connect")
         self._wait({"postgres": cluster.accepts})
         cluster.create_databases()
-        _migrate_ledger(environ["SIGNALBOX_LEDGER_URL"])
+        # Imported here: `make down` and `make status` need no ledger.
+        from platform_local.initialise import migrate_ledger
+
+        migrate_ledger(environ["SIGNALBOX_LEDGER_URL"])
         self._migrate(environ)
         since = datetime.now(UTC)
         self._launch(*AIRFLOW_COMPONENTS)
@@ -121,7 +131,7 @@ class Platform:
         self._wait(
             {
                 "connect": lambda: ports.answers(self.settings.port("connect")),
-                **{name: lambda name=name: _is_healthy(api, name, since) for name in AIRFLOW_COMPONENTS},  # type: ignore[misc]
+                **{name: partial(_is_healthy, api, name, since) for name in AIRFLOW_COMPONENTS},
             }
         )
         api.ensure_pools()
@@ -154,7 +164,9 @@ class Platform:
             self._rpc().startProcess(name, False)
 
     def _migrate(self, environ: Mapping[str, str]) -> None:
-        """Bring Airflow's database to the installed version; remembered beside the cluster, since asking Airflow costs seconds."""
+        """Bring Airflow's database to the installed version; remembered beside the cluster, since asking Airflow
+        costs seconds.
+        """
         version = importlib.metadata.version("apache-airflow-core")
         done = self.settings.cluster().home / "airflow.migrated"
         if done.exists() and done.read_text() == version:
@@ -211,7 +223,9 @@ class Platform:
         return 0
 
     def _end_strays(self) -> int:
-        """End what outlived a supervisord that was killed: our processes bear the address of its socket in their environment."""
+        """End what outlived a supervisord that was killed: our processes bear the address of its socket in their
+        environment.
+        """
         strays: set[psutil.Process] = set()
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -233,19 +247,6 @@ class Platform:
                     "Another `make up` or `make demo` is starting the platform: wait for it, or end it."
                 ) from None
             yield
-
-
-def _migrate_ledger(url: str) -> None:
-    # Imported here: `make down` and `make status` need no ledger.
-    from sqlalchemy import create_engine
-
-    from spark_jobs.common.ledger import Ledger
-
-    engine = create_engine(url)
-    try:
-        Ledger(engine).migrate()
-    finally:
-        engine.dispose()
 
 
 def _is_healthy(api: AirflowApi, component: str, since: datetime) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import simulators
 from platform_local.problem import Problem
 from spark_jobs.common import job, local_run, pipelines
-from spark_jobs.common.outcome import Blocked, Settled
+from spark_jobs.common.outcome import Blocked, Settled, TryAgain, disk_full_in_words
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -24,11 +24,12 @@ def main(argv: list[str]) -> int:
     args = _parser(argv).parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        args.handler(args)
+        with disk_full_in_words():
+            args.handler(args)
     except (Blocked, Settled) as outcome:
         print(outcome, file=sys.stderr)
         return outcome.exit_code
-    except (ValueError, FileNotFoundError, ConnectionError, Problem) as error:
+    except (ValueError, FileNotFoundError, ConnectionError, Problem, TryAgain) as error:
         if args.verbose:
             raise
         print(f"error: {error}", file=sys.stderr)

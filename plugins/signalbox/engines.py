@@ -89,6 +89,8 @@ class SubmitJob(SparkSubmitOperator):
             raise
 
     def _get_hook(self) -> "ProcessGroupHook":
+        # Asked for by name first: without the connection the provider would turn to YARN without a word.
+        SparkSubmitHook.get_connection(self._conn_id)
         return ProcessGroupHook(
             conn_id=self._conn_id,
             name=f"signalbox {' '.join(self.command)}",

@@ -44,7 +44,8 @@ class Pipeline:
             job = engine(self.cadence)
             build = job(task_id="build", command=("build", self.slug, name), cadence=self.cadence)
             end = EmptyOperator(task_id="end")
-            build.as_setup() >> Checkpoint(task_id="checkpoint", stage=name) >> end.as_teardown(setups=build)
+            # `setups=` makes the build a setup: clearing the checkpoint then clears the build with it.
+            build >> Checkpoint(task_id="checkpoint", stage=name) >> end.as_teardown(setups=build)
         return group
 
     def release(self) -> BaseOperator:

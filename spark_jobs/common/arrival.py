@@ -92,6 +92,8 @@ def _cast(column: Column, schema: pa.Schema, zone: str | None) -> str:
         return f"CASE WHEN typeof({name}) = 'timestamp' OR {offset} THEN try_cast({name} AS TIMESTAMP) ELSE {local} END"
     if column.type.startswith("array") and pa.types.is_string(schema.field(column.name).type):
         return f"from_json({name}, '{column.type}')"
+    if column.type in ("int", "bigint") and pa.types.is_floating(schema.field(column.name).type):
+        return f"IF({name} = floor({name}), try_cast({name} AS {column.type}), NULL)"
     return f"try_cast({name} AS {column.type})"
 
 

@@ -8,7 +8,8 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from expectations.contract import Severity, Table
+from expectations.contract import CRITICAL, WARNING, Severity, Table
+from spark_jobs.common.landing import Arrival
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -25,23 +26,66 @@ def audit(table: Table, name: str, rows: "DataFrame") -> list[dict[str, Any]]:
     return [_entry(name, meant, result) for meant, result in zip(suite["expectations"], results, strict=True)]
 
 
+def rule_entry(
+    table: str,
+    name: str,
+    sentence: str,
+    success: bool,
+    severity: Severity = CRITICAL,
+    evaluated: int | None = None,
+    observed: str = "",
+) -> dict[str, Any]:
+    """A rule as the receipt lists it, for what is judged without Great Expectations."""
+    return {
+        "table": table,
+        "rule": name,
+        "sentence": sentence,
+        "severity": str(severity),
+        "success": success,
+        "evaluated": evaluated,
+        "observed": observed,
+        "exception": None,
+    }
+
+
 def share_rules(name: str, table: Table, quarantined: int, total: int) -> list[dict[str, Any]]:
-    """The two limits on the share of rows in quarantine, as rule entries."""
+    """The two limits on the share of rows in quarantine."""
     share = quarantined / total if total else 0.0
-    limits = (("max", table.max_quarantine_share, Severity.CRITICAL), ("warn", table.warn_quarantine_share, Severity.WARNING))
+    limits = (("max", table.max_quarantine_share, CRITICAL), ("warn", table.warn_quarantine_share, WARNING))
+    seen = f"{share:.1%} ({quarantined} of {total})"
     return [
-        {
-            "table": name,
-            "rule": f"quarantine_share:{which}",
-            "sentence": f"At most {limit:.0%} of the rows of {table.name} are in quarantine.",
-            "severity": str(severity),
-            "success": share <= limit,
-            "evaluated": total,
-            "observed": f"{share:.1%} ({quarantined} of {total})",
-            "exception": None,
-        }
+        rule_entry(
+            name,
+            f"quarantine_share:{which}",
+            f"At most {limit:.0%} of the rows of {table.name} are in quarantine.",
+            share <= limit,
+            severity,
+            total,
+            seen,
+        )
         for which, limit, severity in limits
     ]
+
+
+def arrival_rules(arrival: Arrival) -> list[dict[str, Any]]:
+    """What the landing files themselves broke; nothing when all were whole."""
+    name, found = arrival.table.name, []
+    count = len(arrival.files) + len(arrival.refused)
+    broken = [file for file in arrival.refused if not file.repeat]
+    repeats = [file.name for file in arrival.refused if file.repeat]
+    if broken:
+        severity = CRITICAL if len(broken) > arrival.table.max_quarantine_share * (count - len(repeats)) else WARNING
+        shown = "; ".join(f"{file.name} {file.reason}" for file in broken[:3])
+        sentence = f"Every landing file of {name} is whole and readable."
+        found.append(rule_entry(name, "files_whole", sentence, False, severity, count, shown))
+    for rule, names, sentence in (
+        ("files_once", repeats, f"No landing file of {name} arrives twice."),
+        ("files_finished", arrival.unfinished, f"No landing file of {name} is still being written."),
+        ("known_columns", arrival.unknown_columns, f"Landing files of {name} have only columns of the contract."),
+    ):
+        if names:
+            found.append(rule_entry(name, rule, sentence, False, WARNING, count, ", ".join(names[:10])))
+    return found
 
 
 def _validate(suite: dict[str, Any], rows: "DataFrame") -> list[dict[str, Any]]:
@@ -54,17 +98,20 @@ def _validate(suite: dict[str, Any], rows: "DataFrame") -> list[dict[str, Any]]:
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_spark("lake", persist=False)
     batch = source.add_dataframe_asset("scope").add_batch_definition_whole_dataframe("rows")
-    expectations = gx.ExpectationSuite(name=suite["name"], expectations=[_expectation(meant) for meant in suite["expectations"]])
-    found = batch.get_batch({"dataframe": rows}).validate(expectations, result_format={"result_format": "BASIC", "partial_unexpected_count": _SHOWN_VALUES})
+    expectations = gx.ExpectationSuite(
+        name=suite["name"], expectations=[_expectation(meant) for meant in suite["expectations"]]
+    )
+    found = batch.get_batch({"dataframe": rows}).validate(
+        expectations, result_format={"result_format": "BASIC", "partial_unexpected_count": _SHOWN_VALUES}
+    )
     by_rule = {result.expectation_config.meta["rule"]: result.to_json_dict() for result in found.results}
     return [by_rule.get(meant["meta"]["rule"], {}) for meant in suite["expectations"]]
 
 
 def _expectation(meant: dict[str, Any]) -> Any:
-    import great_expectations.expectations as gxe
+    from great_expectations.expectations.registry import get_expectation_impl
 
-    kind = "".join(part.capitalize() for part in meant["type"].split("_"))
-    return getattr(gxe, kind)(**meant["kwargs"], severity=meant["severity"], meta=meant["meta"])
+    return get_expectation_impl(meant["type"])(**meant["kwargs"], severity=meant["severity"], meta=meant["meta"])
 
 
 def _entry(name: str, meant: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:

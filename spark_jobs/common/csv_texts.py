@@ -50,7 +50,9 @@ def _line_by_line(path: Path) -> pa.Table:
             else:
                 rows.append([*[None] * len(header), _printable(",".join(fields))])
     columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(header) + 1)]
-    return pa.table([*columns[:-1], pa.array(range(len(rows)), pa.int64()), columns[-1]], names=[*header, ROW, UNREADABLE])
+    return pa.table(
+        [*columns[:-1], pa.array(range(len(rows)), pa.int64()), columns[-1]], names=[*header, ROW, UNREADABLE]
+    )
 
 
 def _header(path: Path) -> list[str]:

@@ -31,12 +31,16 @@ def drop_outside(frame: "DataFrame", column: str, window: Window) -> "DataFrame"
 
 
 def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: list[str]) -> "DataFrame":
-    """Mark all but the first row, by ``order``, of each key among the rows that are not marked yet."""
+    """Mark all but the first row, by ``order``, of each key among the rows that are not marked yet.
+
+    Rows that tie are told apart by their content, so that every run keeps the same one.
+    """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
 
     frame = _markable(frame)
-    place = F.row_number().over(W.partitionBy(F.col(DROPPED).isNull(), *keys).orderBy(*order))
+    content = F.xxhash64(*[F.col(f"`{name}`") for name in frame.columns])
+    place = F.row_number().over(W.partitionBy(F.col(DROPPED).isNull(), *keys).orderBy(*order, content))
     return drop_where(frame.withColumn("_copy", place), F.col("_copy") > 1, DUPLICATE).drop("_copy")
 
 

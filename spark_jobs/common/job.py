@@ -13,12 +13,15 @@ from spark_jobs.common import pipelines
 from spark_jobs.common.build import build
 from spark_jobs.common.landing import Landing
 from spark_jobs.common.ledger import Ledger, Run
+from spark_jobs.common.outcome import disk_full_in_words
 from spark_jobs.common.release import release
 from spark_jobs.common.serve import serve
 from spark_jobs.common.session import spark_session
 from spark_jobs.common.window import Window
 
 _log = logging.getLogger(__name__)
+# A live landing file without a manifest is whole when it has not changed for this long.
+_QUIET_S = 10.0
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,7 +48,9 @@ def add_override(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--stage", required=True)
     parser.add_argument("--admin", required=True, help="who answers for it")
     parser.add_argument("--reason", required=True)
-    parser.set_defaults(handler=lambda args: Ledger.from_environment().override(args.run_key, args.stage, args.admin, args.reason))
+    parser.set_defaults(
+        handler=lambda args: Ledger.from_environment().override(args.run_key, args.stage, args.admin, args.reason)
+    )
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +60,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interval-end", help="end of the data interval, ISO time with offset")
     parser.add_argument("--window-start", help="explicit start of the window")
     parser.add_argument("--window-end", help="explicit end of the window")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter of the pipeline")
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter of the pipeline"
+    )
 
 
 def run_command(argv: list[str]) -> None:
@@ -63,12 +70,15 @@ def run_command(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m spark_jobs")
     add_commands(parser.add_subparsers(required=True))
     args = parser.parse_args(argv)
-    args.handler(args)
+    with disk_full_in_words():
+        args.handler(args)
 
 
 def open_run(ledger: Ledger, args: argparse.Namespace) -> Run:
     """The run that the arguments name; its window is fixed by the first step that asks."""
-    interval = Window.parse(args.interval_start, args.interval_end) if args.interval_start and args.interval_end else None
+    interval = (
+        Window.parse(args.interval_start, args.interval_end) if args.interval_start and args.interval_end else None
+    )
     if bool(args.window_start) != bool(args.window_end):
         raise ValueError("Give both window_start and window_end, or neither.")
     explicit = Window.parse(args.window_start, args.window_end) if args.window_start else None
@@ -84,7 +94,8 @@ def staging() -> Path:
 def _build(args: argparse.Namespace) -> None:
     stage = pipelines.stage(args.slug, args.stage)
     params = pipelines.params(args.slug, args.cadence, args.param)
-    landing = Landing(Path(os.environ.get("SIGNALBOX_LANDING", "landing")), staging())
+    quiet_s = _QUIET_S if args.cadence == "live" else 0.0
+    landing = Landing(Path(os.environ.get("SIGNALBOX_LANDING", "landing")), staging(), quiet_s)
     ledger = Ledger.from_environment()
     run = open_run(ledger, args)
     with spark_session(f"{args.slug}.{args.stage}") as spark:

@@ -4,11 +4,13 @@ A stage writes to a branch of its own attempt; only `fast_forward` moves ``main`
 build sees the same rows. After each write the branch's history is walked: exactly our two commits may lie on the base.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from expectations.contract import Table
+from expectations.contract import Table, sql_text
+from spark_jobs.common import faults
+from spark_jobs.common.outcome import TryAgain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,7 +26,7 @@ _PROPERTIES = {
 }
 
 
-class WriteDisturbed(RuntimeError):
+class WriteDisturbed(TryAgain):
     """A branch or ``main`` is not what this attempt left or expects; the stage must be built again."""
 
 
@@ -53,34 +55,55 @@ class Lake:
     def ensure(self, pipeline: str, tables: Sequence[Table], tier: str) -> None:
         """Create missing tables, each with one empty snapshot on ``main`` so that all its branches share an ancestor."""
         self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
-        known = {row.tableName for row in self._spark.sql(f"SHOW TABLES IN {CATALOG}.{pipeline}").collect()}
+        known = self._names("TABLES", "tableName", pipeline)
         for table in tables:
             name = table_name(table, tier)
-            if name.rsplit(".", 1)[1] not in known:
+            if name not in known:
                 self._create(table, name, tier)
+            elif missing := self._missing(table, name):
+                raise RuntimeError(
+                    f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)} of its contract: "
+                    "add them first (ALTER TABLE … ADD COLUMN …); a build never alters a table."
+                )
+
+    def _missing(self, table: Table, name: str) -> list[str]:
+        stored = set(self._spark.table(name).columns)
+        return [column for column in table.column_names if column not in stored]
 
     def _create(self, table: Table, name: str, tier: str) -> None:
         properties = ", ".join(f"'{key}'='{value}'" for key, value in _PROPERTIES.items())
         partitioned = f"PARTITIONED BY ({table.partitioning(tier)})" if table.partitioning(tier) else ""
-        comment = table.meaning.replace("'", "''")
         self._spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl()}) USING iceberg {partitioned} COMMENT '{comment}' TBLPROPERTIES ({properties})"
+            f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl()}) USING iceberg {partitioned} "
+            f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
         if not self._ids(f"SELECT snapshot_id FROM {name}.refs WHERE name = 'main'"):
             self._spark.table(name).limit(0).writeTo(name).append()
 
-    def missing_columns(self, table: Table, tier: str) -> list[str]:
-        """Columns of the contract that the stored table lacks; a migration must add them before a build."""
-        stored = set(self._spark.table(table_name(table, tier)).columns)
-        return [name for name in table.column_names if name not in stored]
-
     def heads(self, names: Iterable[str], ref: str = "main") -> dict[str, int]:
         """The snapshot that a ref of each table points to, in one job; a table without the ref is left out."""
-        parts = [f"SELECT '{name}' AS t, snapshot_id AS s FROM {name}.refs WHERE name = '{ref}'" for name in sorted(set(names))]
+        parts = [
+            f"SELECT '{name}' AS t, snapshot_id AS s FROM {name}.refs WHERE name = '{ref}'"
+            for name in sorted(set(names))
+        ]
         return {row.t: row.s for row in self._spark.sql(" UNION ALL ".join(parts)).collect()} if parts else {}
 
     def exists(self, name: str) -> bool:
         return self._spark.catalog.tableExists(name)
+
+    def holds(self, name: str, condition: str) -> bool:
+        """Whether the table exists and ``main`` has a row for which the condition is true."""
+        return self.exists(name) and not self._spark.table(name).where(condition).isEmpty()
+
+    def descends(self, name: str, snapshot: int, ancestor: int) -> bool:
+        """Whether one snapshot was built upon another."""
+        parents = {
+            row[0]: row[1] for row in self._spark.sql(f"SELECT snapshot_id, parent_id FROM {name}.snapshots").collect()
+        }
+        at: int | None = snapshot
+        while at is not None and at != ancestor:
+            at = parents.get(at)
+        return at == ancestor
 
     def read(self, name: str, snapshot: int) -> "DataFrame":
         """The rows of one snapshot, whatever happens to the table meanwhile."""
@@ -90,10 +113,13 @@ class Lake:
         """Open an attempt's branch on the recorded base."""
         self._spark.sql(f"ALTER TABLE {name} CREATE BRANCH `{branch}` AS OF VERSION {base}")
 
-    def replace(self, name: str, branch: str, base: int, scope: str, frame: "DataFrame", properties: dict[str, str]) -> Written:
+    def replace(
+        self, name: str, branch: str, base: int, scope: str, frame: "DataFrame", properties: dict[str, str]
+    ) -> Written:
         """Replace the rows of ``scope`` (a SQL condition) by ``frame``: a DELETE and an append, proved by walking from head to base."""
         target = f"{name}.branch_{branch}"
         self._spark.sql(f"DELETE FROM {target} WHERE {scope}")
+        faults.point("between_commits")
         writer = frame.writeTo(target)
         for key, value in properties.items():
             writer = writer.option(f"snapshot-property.{key}", value)
@@ -110,36 +136,69 @@ class Lake:
             chain.append(snapshots[at])
             at = snapshots[at].parent_id
         appended = chain[0].summary if chain else {}
-        if head is None or at != base or len(chain) != 2 or any(appended.get(key) != value for key, value in properties.items()):
-            raise WriteDisturbed(f"{name}: branch {branch} holds {len(chain)} commits on base {base} where a delete and an append belong.")
+        if (
+            head is None
+            or at != base
+            or len(chain) != 2
+            or any(appended.get(key) != value for key, value in properties.items())
+        ):
+            raise WriteDisturbed(
+                f"{name}: branch {branch} holds {len(chain)} commits on base {base} where a delete and an append belong."
+            )
         return Written(name, branch, base, head, int(appended.get("added-records", 0)))
+
+    def require_releasable(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        """Raise ``WriteDisturbed`` unless every table of a release can be moved; for many tables in one job."""
+        parts = [
+            f"SELECT '{name}' AS t, name AS r, snapshot_id AS s FROM {name}.refs WHERE name IN ('main', '{entry['branch']}')"
+            for name, entry in tables.items()
+        ]
+        found = self._spark.sql(" UNION ALL ".join(parts)).collect() if parts else []
+        heads: dict[str, dict[str, int]] = {name: {} for name in tables}
+        for row in found:
+            heads[row.t][row.r] = row.s
+        for name, entry in tables.items():
+            _require_unmoved(name, heads[name], entry["branch"], entry["snapshot"], entry["base"])
 
     def fast_forward(self, name: str, branch: str, snapshot: int, base: int) -> None:
         """Move ``main`` from the recorded base to the audited snapshot; a repeat after a kill finds it done.
 
         Raises ``WriteDisturbed`` when the branch no longer ends in the audited snapshot or ``main`` has moved elsewhere.
         """
+        failure: Exception | None = None
         for _ in range(3):
-            heads = {ref: self.heads([name], ref).get(name) for ref in ("main", branch)}
+            refs = self._spark.sql(f"SELECT name, snapshot_id FROM {name}.refs WHERE name IN ('main', '{branch}')")
+            heads = {row[0]: row[1] for row in refs.collect()}
+            _require_unmoved(name, heads, branch, snapshot, base)
             if heads["main"] == snapshot:
                 return
-            if heads[branch] != snapshot:
-                raise WriteDisturbed(f"{name}: branch {branch} ends in {heads[branch]}, but the receipt proves {snapshot}.")
-            if heads["main"] != base:
-                raise WriteDisturbed(f"{name}: main has moved from {base} to {heads['main']} since the stage was built; clear it to build it again.")
             try:
-                self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', 'main', '{branch}')")
-            except Exception as error:  # Ref operations are not retried by Iceberg: check everything again and re-issue.
-                last = error
-        raise WriteDisturbed(f"{name}: main could not be moved to {snapshot}: {last}")
+                moved = self._spark.sql(f"CALL {CATALOG}.system.fast_forward('{name}', 'main', '{branch}')").collect()[
+                    0
+                ]
+                if moved.updated_ref == snapshot:
+                    return
+            except (
+                Exception
+            ) as error:  # Ref operations are not retried by Iceberg: check everything again and re-issue.
+                failure = error
+        raise WriteDisturbed(f"{name}: main could not be moved to {snapshot}: {failure}") from failure
 
-    def current_view(self, table: Table, settled_by: str) -> None:
-        """``<table>_current``: settled rows, plus live rows of scopes (``settled_by`` column) that are not settled yet."""
-        settled, live = table_name(table, "settled"), table_name(table, "live")
-        self._spark.sql(
-            f"CREATE VIEW IF NOT EXISTS {settled}_current AS SELECT * FROM {settled} UNION ALL "
-            f"SELECT * FROM {live} WHERE {settled_by} NOT IN (SELECT DISTINCT {settled_by} FROM {settled})"
-        )
+    def current_views(self, pipeline: str, days: Mapping[str, str]) -> None:
+        """Create missing views ``<table>_current``: settled rows, plus live rows of business days that are not settled yet.
+
+        ``days`` names each settled table's column of the business day. A table that only one tier has needs no view.
+        """
+        if not days:
+            return
+        tables, views = self._names("TABLES", "tableName", pipeline), self._names("VIEWS", "viewName", pipeline)
+        for settled, day in days.items():
+            live, view = f"{settled}_live", f"{settled}_current"
+            if {settled, live} <= tables and view not in views:
+                self._spark.sql(
+                    f"CREATE VIEW IF NOT EXISTS {view} AS SELECT * FROM {settled} UNION ALL "
+                    f"SELECT * FROM {live} WHERE `{day}` NOT IN (SELECT DISTINCT `{day}` FROM {settled} WHERE `{day}` IS NOT NULL)"
+                )
 
     def compact(self, name: str) -> None:
         """Rewrite small files of ``main`` into one per partition."""
@@ -148,5 +207,22 @@ class Lake:
             f"CALL {CATALOG}.system.rewrite_data_files(table => '{short}', options => map('min-input-files', '2', 'rewrite-all', 'true'))"
         ).collect()
 
+    def _names(self, kind: str, column: str, pipeline: str) -> set[str]:
+        found = self._spark.sql(f"SHOW {kind} IN {CATALOG}.{pipeline}").collect()
+        return {f"{CATALOG}.{pipeline}.{row[column]}" for row in found}
+
     def _ids(self, query: str) -> list[int]:
         return [row[0] for row in self._spark.sql(query).collect()]
+
+
+def _require_unmoved(name: str, heads: Mapping[str, int], branch: str, snapshot: int, base: int) -> None:
+    """A table can be released when its branch ends in the audited snapshot and ``main`` is where the build found it, or there already."""
+    main = heads.get("main")
+    if main == snapshot:
+        return
+    if heads.get(branch) != snapshot:
+        raise WriteDisturbed(f"{name}: branch {branch} ends in {heads.get(branch)}, but the receipt proves {snapshot}.")
+    if main != base:
+        raise WriteDisturbed(
+            f"{name}: main has moved from {base} to {main} since the stage was built; clear the stage so that it is built again."
+        )

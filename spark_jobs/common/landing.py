@@ -4,6 +4,7 @@ A file that cannot be trusted (empty, truncated, other bytes than its manifest s
 named with its reason. Nothing is dropped in silence.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -105,7 +106,9 @@ class Landing:
                 continue
             taken = self._inspect(path, name, table, window)
             if isinstance(taken, LandedFile) and taken.sha256 in seen:
-                taken = RefusedFile(name, f"has the same bytes as {seen[taken.sha256]}", taken.sha256, taken.rows, repeat=True)
+                taken = RefusedFile(
+                    name, f"has the same bytes as {seen[taken.sha256]}", taken.sha256, taken.rows, repeat=True
+                )
             if isinstance(taken, RefusedFile):
                 arrival.refused.append(taken)
             elif taken is not None:
@@ -136,7 +139,8 @@ class Landing:
     def _growing(self, candidates: list[Path]) -> set[Path]:
         """Files without a manifest that changed just now and go on changing while they are watched for a while."""
         youth = time.time() - self._quiet_s
-        young = {path: _stamp(path) for path in candidates if not _manifest_of(path).exists() and path.stat().st_mtime > youth}
+        bare = [path for path in candidates if path.is_file() and not _manifest_of(path).exists()]
+        young = {path: _stamp(path) for path in bare if path.stat().st_mtime > youth}
         if young:
             time.sleep(self._quiet_s)
         return {path for path, stamp in young.items() if not path.exists() or _stamp(path) != stamp}
@@ -155,9 +159,11 @@ class Landing:
             staged = self._staged(path, digest, trusted="sha256" in said)
             meta = pq.read_metadata(staged)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-            return RefusedFile(name, f"cannot be read: {str(error).splitlines()[0][:200]}", digest)
+            return RefusedFile(name, f"cannot be read: {(str(error) or repr(error)).splitlines()[0][:200]}", digest)
         if said.get("rows", meta.num_rows) != meta.num_rows:
-            return RefusedFile(name, f"has {meta.num_rows} rows where its manifest says {said['rows']}", digest, meta.num_rows)
+            return RefusedFile(
+                name, f"has {meta.num_rows} rows where its manifest says {said['rows']}", digest, meta.num_rows
+            )
         schema = meta.schema.to_arrow_schema()
         if reason := _misfit(schema, table, said.get("time_zone")):
             return RefusedFile(name, reason, digest, meta.num_rows)
@@ -214,11 +220,16 @@ def _not_as_said(path: Path, digest: str, said: dict[str, Any]) -> str | None:
         return "is empty (0 bytes)"
     if said.get("sha256", digest) != digest:
         return "has other bytes than its manifest says (sha256 differs)"
-    if "time_zone" in said and said["time_zone"] not in available_timezones():
+    if "time_zone" in said and said["time_zone"] not in _time_zones():
         return f"names the unknown time zone {said['time_zone']!r} in its manifest"
     if path.suffix == ".csv" and not {"rows", "sha256"} & set(said) and _last_byte(path) not in b"\r\n":
         return "ends in the middle of a line, and no manifest says how many rows it has"
     return None
+
+
+@functools.cache
+def _time_zones() -> set[str]:
+    return available_timezones()
 
 
 def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
@@ -235,7 +246,11 @@ def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
         if column.name in schema.names:
             found = schema.field(column.name).type
             listed = pa.types.is_list(found) or pa.types.is_large_list(found)
-            readable = listed or pa.types.is_string(found) if column.type.startswith("array") else not pa.types.is_nested(found)
+            readable = (
+                listed or pa.types.is_string(found)
+                if column.type.startswith("array")
+                else not pa.types.is_nested(found)
+            )
             if not readable:
                 return f"has {column.name} as {found} where the contract says {column.type}"
             if column.type == "timestamp" and pa.types.is_timestamp(found) and found.tz is None and zone is None:

@@ -32,15 +32,23 @@ _log = logging.getLogger(__name__)
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     meaning = "run a pipeline's stages and checkpoints on one window, without Airflow, and export what it published"
-    parser = commands.add_parser("run", help=meaning, description=f"{meaning}. Exit status: 0 published, 3 blocked by a checkpoint, 1 error.")
+    parser = commands.add_parser(
+        "run", help=meaning, description=f"{meaning}. Exit status: 0 published, 3 blocked by a checkpoint, 1 error."
+    )
     parser.add_argument("slug", help="the pipeline, e.g. metro")
     parser.add_argument("--cadence", choices=("live", "nightly"), required=True)
     parser.add_argument("--start", required=True, help="start of the window, ISO time with offset")
     parser.add_argument("--end", required=True, help="end of the window (not in it), ISO time with offset")
     parser.add_argument("--landing", type=Path, required=True, help="folder with the landing files")
-    parser.add_argument("--export", type=Path, required=True, help="folder for the published tables, one <table>.parquet each")
-    parser.add_argument("--lake", type=Path, help="private lake to use and keep; default: a fresh one, removed at the end")
-    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter of the pipeline")
+    parser.add_argument(
+        "--export", type=Path, required=True, help="folder for the published tables, one <table>.parquet each"
+    )
+    parser.add_argument(
+        "--lake", type=Path, help="private lake to use and keep; default: a fresh one, removed at the end"
+    )
+    parser.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter of the pipeline"
+    )
     parser.set_defaults(handler=run_locally)
 
 
@@ -65,11 +73,15 @@ def run_locally(args: argparse.Namespace) -> None:
             ledger.close_run(run.run_key)
 
 
-def _pass_stage(spark: "SparkSession", ledger: Ledger, landing: Landing, run: Run, name: str, params: Any, place: str) -> None:
+def _pass_stage(
+    spark: "SparkSession", ledger: Ledger, landing: Landing, run: Run, name: str, params: Any, place: str
+) -> None:
     began = time.monotonic()
     receipt = build(spark, ledger, landing, pipelines.stage(run.pipeline, name), run, params)
     verdict = ledger.checkpoint(run.run_key, name)
-    rows = ", ".join(f"{table.rsplit('.', 1)[1]} {entry['rows']:,}" for table, entry in receipt.document["tables"].items())
+    rows = ", ".join(
+        f"{table.rsplit('.', 1)[1]} {entry['rows']:,}" for table, entry in receipt.document["tables"].items()
+    )
     print(f"{place} {name}: {verdict.status} in {time.monotonic() - began:.1f} s ({rows})", flush=True)
     if verdict.status != "pass":
         print(f"      {verdict.sentence}", flush=True)

@@ -22,11 +22,14 @@ class TryAgain(RuntimeError):
 
 
 @contextmanager
-def disk_full_in_words(doing: str) -> Iterator[None]:
+def disk_full_in_words() -> Iterator[None]:
     """Turn a full disk, met by Python or by Spark, into one sentence instead of a screen of Java."""
     try:
         yield
     except Exception as error:
-        if not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) and "No space left on device" not in str(error):
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and "No space left on device" not in str(error):
             raise
-        raise TryAgain(f"The disk is full ({doing}): free some space and run it again. What was released before is untouched.") from error
+        raise TryAgain(
+            "The disk is full: free some space and run this step again. What was released before is untouched."
+        ) from error

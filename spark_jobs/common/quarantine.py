@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from expectations.contract import Column, Table, whole
-from spark_jobs.common.landing import RefusedFile
+from expectations.contract import Column, Table, sql_text, whole
+from spark_jobs.common.arrival import READABLE
+from spark_jobs.common.landing import Arrival, RefusedFile
+from spark_jobs.common.stage import instant_sql
+from spark_jobs.common.window import Window
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,7 +26,9 @@ def quarantine_table(table: Table) -> Table:
             Column("reason", "string", "the rule as a sentence"),
             Column("source_file", "string", "landing file, below the landing folder", nullable=True),
             Column("source_row", "bigint", "row of that file, from 0", nullable=True),
-            Column("scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True),
+            Column(
+                "scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True
+            ),
             Column("row", "string", "the row as JSON, as it was read"),
         ),
         replace=whole(),
@@ -34,37 +39,40 @@ def quarantine_table(table: Table) -> Table:
 def reasons_sql(table: Table, rule: str = "_broken_rule") -> str:
     """SQL that turns a broken rule's name into its sentence."""
     said = {f"{column.name}:type": f"{column.name} can be read as {column.type}." for column in table.columns}
+    said |= {READABLE: "The line has as many fields as the header, in UTF-8."}
     said |= {r.name: r.sentence for r in table.row_rules()}
-    cases = " ".join(f"WHEN {_text(name)} THEN {_text(sentence)}" for name, sentence in said.items())
+    cases = " ".join(f"WHEN {sql_text(name)} THEN {sql_text(sentence)}" for name, sentence in said.items())
     return f"CASE {rule} {cases} ELSE {rule} END"
 
 
 def landed_rows(frame: "DataFrame", table: Table, run_key: str, stage: str) -> "DataFrame":
-    """Quarantine rows of a landing frame that carries ``_broken_rule`` and ``_raw``."""
+    """Quarantine rows of a landing frame with its bookkeeping (see ``arrival``)."""
     broken = frame.where("_broken_rule IS NOT NULL")
     return broken.selectExpr(
-        f"{_text(run_key)} AS run_key",
-        f"{_text(stage)} AS stage",
+        f"{sql_text(run_key)} AS run_key",
+        f"{sql_text(stage)} AS stage",
         "_broken_rule AS rule",
         f"{reasons_sql(table)} AS reason",
-        "source_file",
-        "source_row",
+        "_file AS source_file",
+        "_row AS source_row",
         "CAST(NULL AS TIMESTAMP) AS scope_start",
         "_raw AS row",
     )
 
 
-def derived_rows(frame: "DataFrame", table: Table, run_key: str, stage: str, scope_start: str) -> "DataFrame":
+def derived_rows(frame: "DataFrame", table: Table, run_key: str, stage: str, window: Window) -> "DataFrame":
     """Quarantine rows of an output frame that carries ``_broken_rule``."""
     columns = ", ".join(f"`{name}`" for name in table.column_names)
-    source = [name if name in table.column_names else f"CAST(NULL AS {kind}) AS {name}" for name, kind in _SOURCE.items()]
+    source = [
+        name if name in table.column_names else f"CAST(NULL AS {kind}) AS {name}" for name, kind in _SOURCE.items()
+    ]
     return frame.where("_broken_rule IS NOT NULL").selectExpr(
-        f"{_text(run_key)} AS run_key",
-        f"{_text(stage)} AS stage",
+        f"{sql_text(run_key)} AS run_key",
+        f"{sql_text(stage)} AS stage",
         "_broken_rule AS rule",
         f"{reasons_sql(table)} AS reason",
         *source,
-        f"CAST({_text(scope_start)} AS TIMESTAMP) AS scope_start",
+        f"{instant_sql(window.start)} AS scope_start",
         f"to_json(struct({columns})) AS row",
     )
 
@@ -75,12 +83,18 @@ def file_rows(spark: "SparkSession", refused: list[RefusedFile], run_key: str, s
         return None
     rows = [(run_key, stage, "file", f"The file {file.reason}.", file.name, None, None, "{}") for file in refused]
     return spark.createDataFrame(
-        rows, "run_key string, stage string, rule string, reason string, source_file string, source_row bigint, scope_start timestamp, row string"
+        rows,
+        "run_key string, stage string, rule string, reason string, source_file string, source_row bigint, scope_start timestamp, row string",
     )
 
 
+def replaced_rows(stage: str, window: Window, arrival: Arrival | None) -> str:
+    """SQL of what a build replaces: its stage's earlier rows of the same files, or of the same window where they came from no file."""
+    scope = f"scope_start >= {instant_sql(window.start)} AND scope_start < {instant_sql(window.end)}"
+    if arrival is not None:
+        taken = [file.name for file in (*arrival.files, *arrival.refused)]
+        scope = f"source_file IN ({', '.join(map(sql_text, taken))})" if taken else "false"
+    return f"stage = {sql_text(stage)} AND {scope}"
+
+
 _SOURCE = {"source_file": "string", "source_row": "bigint"}
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,17 +1,20 @@
 """The release: after the last checkpoint, moves ``main`` of every table of the run to the audited snapshot, then records one release."""
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from spark_jobs.common import faults
-from spark_jobs.common.lake import Lake
-from spark_jobs.common.ledger import Ledger, Release, Run
+from spark_jobs.common.lake import Lake, WriteDisturbed
+from spark_jobs.common.ledger import Attempt, Ledger, Receipt, Release, Run
 from spark_jobs.common.ledger.renewal import renewed
+from spark_jobs.common.outcome import Blocked
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
+Tables = dict[str, dict[str, Any]]
 
 
 def release(spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, ...]) -> Release:
@@ -22,18 +25,91 @@ def release(spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, 
     """
     with renewed(ledger, ledger.begin(run, "release")) as attempt:
         receipts = ledger.require_passed(run.run_key, stages)
-        tables = {name: entry for receipt in receipts.values() for name, entry in receipt.document["tables"].items()}
+        _require_same_inputs(receipts)
         lake = Lake(spark)
-        for name, entry in sorted(tables.items()):
-            # Checked before each table: a writer that slept must not move what its successor has published.
-            ledger.require_current(attempt)
-            lake.fast_forward(name, entry["branch"], entry["snapshot"], entry["base"])
-            faults.point("mid_release")
+        tables = _proven(lake, receipts.values())
+        if done := _recorded(ledger, run, tables):
+            return done
+        _move(lake, ledger, attempt, tables)
+        lake.current_views(
+            run.pipeline,
+            {name.removesuffix("_live"): entry["day"] for name, entry in tables.items() if entry.get("day")},
+        )
         faults.point("before_release_row")
-        known = ledger.releases(run.pipeline, run.tier)
-        carried = known[0].snapshots if known else {}
-        # Tables that only some runs touch (quarantine) keep the snapshot of the release before.
-        released = ledger.write_release(attempt, {**carried, **{name: entry["snapshot"] for name, entry in tables.items()}})
+        released = ledger.write_release(attempt, _snapshots(tables))
         faults.point("after_release_row")
-        _log.info("%s %s: release %d, %s", run.pipeline, run.window, released.release_id, f"{len(tables)} tables")
+        _log.info("%s %s: release %d, %d tables", run.pipeline, run.window, released.release_id, len(tables))
         return released
+
+
+def finish_interrupted(spark: "SparkSession", ledger: Ledger, attempt: Attempt) -> None:
+    """Finish what another run of the tier was releasing when it died: its rows are proven, and readers see some of them already.
+
+    Raises ``Settled`` when that leaves a live run nothing to do, ``WriteDisturbed`` when the other run has been cleared since.
+    """
+    lake = Lake(spark)
+    for key in ledger.interrupted(attempt.run):
+        other, every = ledger.run(key), ledger.receipts(key, also_superseded=True)
+        heads = lake.heads(name for receipt in every for name in receipt.snapshots)
+        seen = any(heads.get(name) == snapshot for receipt in every for name, snapshot in receipt.snapshots.items())
+        if not seen or _recorded(ledger, other, _named(every)):
+            continue
+        try:
+            receipts = ledger.require_passed(key, tuple(dict.fromkeys(receipt.stage for receipt in every)))
+        except Blocked as blocked:
+            raise WriteDisturbed(
+                f"Run {key} was cut off in the middle of its release and has been cleared since; let it finish first. {blocked}"
+            ) from blocked
+        tables = _proven(lake, receipts.values())
+        _move(lake, ledger, attempt, tables)
+        ledger.write_release(attempt, _snapshots(tables), of=other)
+        _log.warning("Finished the release of run %s, which was cut off half way.", key)
+        ledger.require_unreleased(attempt.run)
+
+
+def _move(lake: Lake, ledger: Ledger, attempt: Attempt, tables: Tables) -> None:
+    """Move every ``main``, or none: all tables are looked at before the first is touched."""
+    lake.require_releasable(tables)
+    for name, entry in sorted(tables.items()):
+        # Checked before each table: a writer that slept must not move what its successor has published.
+        ledger.require_current(attempt)
+        lake.fast_forward(name, entry["branch"], entry["snapshot"], entry["base"])
+        faults.point("mid_release")
+
+
+def _require_same_inputs(receipts: dict[str, Receipt]) -> None:
+    """Each stage has read what is about to be released; raises ``Blocked`` when an earlier stage was built anew after it."""
+    for receipt in receipts.values():
+        for read in receipt.document["inputs"]:
+            source = receipts.get(read.get("stage", ""))
+            if source is not None and source.snapshots.get(read["table"]) != read["snapshot"]:
+                raise Blocked(
+                    f"Stage {receipt.stage} has read an older build of {source.stage} ({read['table']}); clear it so that it is built again."
+                )
+
+
+def _proven(lake: Lake, receipts: Iterable[Receipt]) -> Tables:
+    """The tables that the receipts prove. A table of two stages (a shared quarantine) must hold the rows of both."""
+    tables: Tables = {}
+    for receipt in sorted(receipts, key=lambda receipt: receipt.receipt_id):
+        for name, entry in receipt.document["tables"].items():
+            if name in tables and not lake.descends(name, entry["snapshot"], tables[name]["snapshot"]):
+                raise WriteDisturbed(
+                    f"{name} was written by two stages side by side; clear {receipt.stage} so that it is built again."
+                )
+            tables[name] = entry
+    return tables
+
+
+def _recorded(ledger: Ledger, run: Run, tables: Tables) -> Release | None:
+    """The run's newest release, if it names exactly these snapshots."""
+    newest = ledger.releases(run.pipeline, run.tier, run.run_key)[:1]
+    return next((release for release in newest if _snapshots(tables).items() <= release.snapshots.items()), None)
+
+
+def _named(receipts: Iterable[Receipt]) -> Tables:
+    return {name: entry for receipt in receipts for name, entry in receipt.document["tables"].items()}
+
+
+def _snapshots(tables: Tables) -> dict[str, int]:
+    return {name: entry["snapshot"] for name, entry in tables.items()}

@@ -15,7 +15,7 @@ from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait
 from expectations.contract import Table
 from spark_jobs.common import faults
 from spark_jobs.common.lake import Lake, table_name
-from spark_jobs.common.ledger import Ledger, Release, Run
+from spark_jobs.common.ledger import Attempt, Ledger, Release, Run
 from spark_jobs.common.ledger.renewal import renewed
 from spark_jobs.common.outcome import Settled
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LOCK_TIMEOUT = "5s"
+_LONGEST_PAUSE = "60s"
 _POSTGRES = {
     "string": "text",
     "int": "integer",
@@ -53,7 +54,9 @@ def serve(spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ..
     with renewed(ledger, ledger.begin(run, "serve")) as attempt:
         pending = ledger.unserved(run.pipeline, run.tier, run.run_key)
         if not pending:
-            raise Settled(f"A newer release of {run.pipeline} ({run.tier}) is served already; this run's rows would be older.")
+            raise Settled(
+                f"A newer release of {run.pipeline} ({run.tier}) is served already; this run's rows would be older."
+            )
         scopes = [ledger.receipt_scopes(release.run_key) for release in pending]
         newest, lake, loads = pending[0], Lake(spark), []
         for mart in marts:
@@ -63,8 +66,9 @@ def serve(spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ..
                 rows = lake.read(name, newest.snapshots[name]).where(scope).select(*mart.table.column_names)
                 loads.append((mart, scope, rows.toArrow()))
         ledger.require_current(attempt)
-        counts = _publish(_marts_uri(), run, newest, loads)
-        ledger.mark_served(attempt, pending, counts)
+        counts = _publish(_marts_uri(), attempt, newest, loads)
+        faults.point("before_served_row")
+        ledger.mark_served(pending, counts)
         _log.info("%s %s: served %s", run.pipeline, run.window, counts)
         return counts
 
@@ -83,15 +87,18 @@ def _marts_uri() -> str:
     stop=stop_after_attempt(5),
     reraise=True,
 )
-def _publish(uri: str, run: Run, release: Release, loads: list[tuple[Mart, str, Any]]) -> dict[str, int]:
+def _publish(uri: str, attempt: Attempt, release: Release, loads: list[tuple[Mart, str, Any]]) -> dict[str, int]:
     """One transaction: stage each mart's rows, delete the scope, insert, count."""
     from adbc_driver_postgresql import dbapi
 
-    counts = {}
+    counts, run = {}, attempt.run
     with dbapi.connect(uri) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        # A writer that is stopped in mid-transaction must not keep its locks.
+        cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONGEST_PAUSE}'")
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
         cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{run.pipeline}"')
+        _take_turn(cursor, attempt, release)
         for mart, scope, rows in loads:
             _ensure_mart(cursor, run.pipeline, mart)
             counts[mart.name] = _replace_rows(cursor, run, release, mart, scope, rows)
@@ -100,9 +107,28 @@ def _publish(uri: str, run: Run, release: Release, loads: list[tuple[Mart, str, 
     return counts
 
 
+def _take_turn(cursor: Any, attempt: Attempt, release: Release) -> None:
+    """Note in the marts' own database who serves; raises ``Settled`` when a later attempt has served this tier already.
+
+    The ledger's lease cannot fence a writer that slept between its last look at the ledger and its commit here.
+    """
+    tier, pipeline = attempt.run.tier, attempt.run.pipeline
+    cursor.execute(
+        f'CREATE TABLE IF NOT EXISTS "{pipeline}".served '
+        "(tier text PRIMARY KEY, attempt_id bigint NOT NULL, release_id bigint NOT NULL, served_at timestamptz NOT NULL)"
+    )
+    cursor.execute(
+        f"INSERT INTO \"{pipeline}\".served AS s VALUES ('{tier}', {attempt.attempt_id}, {release.release_id}, now()) "
+        "ON CONFLICT (tier) DO UPDATE SET attempt_id = excluded.attempt_id, release_id = excluded.release_id, served_at = now() "
+        "WHERE s.attempt_id <= excluded.attempt_id RETURNING tier"
+    )
+    if cursor.fetchone() is None:
+        raise Settled(f"A later attempt has served the {tier} tier of {pipeline} meanwhile; this one changes nothing.")
+
+
 def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
     """Create the mart and its current view; DDL runs only when they are missing, so that no lock is taken on a served table."""
-    cursor.execute(f"SELECT to_regclass('\"{pipeline}\".\"{mart.name}\"') IS NULL")
+    cursor.execute(f'SELECT to_regclass(\'"{pipeline}"."{mart.name}"\') IS NULL')
     if not cursor.fetchone()[0]:
         return
     columns = ", ".join(f'"{column.name}" {_POSTGRES[column.type]}' for column in mart.table.columns)
@@ -111,7 +137,7 @@ def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
     cursor.execute(f"CREATE TABLE {full} (tier text NOT NULL, release_id bigint NOT NULL, {columns}, UNIQUE ({key}))")
     cursor.execute(
         f'CREATE VIEW "{pipeline}"."{mart.name}_current" AS SELECT * FROM {full} m WHERE tier = \'settled\' OR NOT EXISTS '
-        f"(SELECT 1 FROM {full} s WHERE s.tier = 'settled' AND s.\"{mart.day}\" = m.\"{mart.day}\")"
+        f'(SELECT 1 FROM {full} s WHERE s.tier = \'settled\' AND s."{mart.day}" = m."{mart.day}")'
     )
 
 
@@ -124,10 +150,12 @@ def _replace_rows(cursor: Any, run: Run, release: Release, mart: Mart, scope: st
     where = scope.replace("`", '"').replace("TIMESTAMP '", "TIMESTAMPTZ '")
     cursor.execute(f"DELETE FROM {full} WHERE tier = '{run.tier}' AND ({where})")
     cursor.execute(
-        f'INSERT INTO {full} (tier, release_id, {listed}) SELECT \'{run.tier}\', {release.release_id}, {typed} FROM pg_temp."{staged}"'
+        f"INSERT INTO {full} (tier, release_id, {listed}) SELECT '{run.tier}', {release.release_id}, {typed} FROM pg_temp.\"{staged}\""
     )
     cursor.execute(f"SELECT count(*) FROM {full} WHERE tier = '{run.tier}' AND ({where})")
     count: int = cursor.fetchone()[0]
     if count != rows.num_rows:
-        raise RuntimeError(f"Mart {mart.name} holds {count} rows of this scope where the lake holds {rows.num_rows}; nothing was committed.")
+        raise RuntimeError(
+            f"Mart {mart.name} holds {count} rows of this scope where the lake holds {rows.num_rows}; nothing was committed."
+        )
     return count

@@ -18,7 +18,9 @@ _REACH_SECONDS = 5
 @contextmanager
 def spark_session(name: str) -> Iterator["SparkSession"]:
     """A session that is stopped at the end, whatever happens: one that lives on keeps catalog connections open."""
-    remote = os.environ.get("SIGNALBOX_CONNECT_URL") if os.environ.get("SIGNALBOX_ENGINE", "connect") == "connect" else None
+    remote = (
+        os.environ.get("SIGNALBOX_CONNECT_URL") if os.environ.get("SIGNALBOX_ENGINE", "connect") == "connect" else None
+    )
     spark = _connect(remote) if remote else _local(name)
     try:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
@@ -42,7 +44,9 @@ def require_reachable(url: str) -> None:
         with socket.create_connection((at.hostname or "localhost", at.port or 15002), timeout=_REACH_SECONDS):
             pass
     except OSError as error:
-        raise ConnectionError(f"No Spark Connect server answers at {at.hostname}:{at.port}; start it with `make up`. ({error})") from error
+        raise ConnectionError(
+            f"No Spark Connect server answers at {at.hostname}:{at.port}; start it with `make up`. ({error})"
+        ) from error
 
 
 def _local(name: str) -> "SparkSession":

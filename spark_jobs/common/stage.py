@@ -79,7 +79,7 @@ def scope_condition(write: Write, window: Window, params: Any) -> str:
         return "true"
     column = replace.columns[0]
     if isinstance(scope, Window):
-        return f"`{column}` >= {_instant(scope.start)} AND `{column}` < {_instant(scope.end)}"
+        return f"`{column}` >= {instant_sql(scope.start)} AND `{column}` < {instant_sql(scope.end)}"
     return f"`{column}` IN ({', '.join(_literal(value) for value in scope)})"
 
 
@@ -89,5 +89,6 @@ def _literal(value: date) -> str:
     return f"DATE '{value.isoformat()}'"
 
 
-def _instant(value: datetime) -> str:
+def instant_sql(value: datetime) -> str:
+    """A Spark SQL literal of an instant in UTC."""
     return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}+00:00'"

@@ -16,7 +16,9 @@ class Window:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError("A window's times need an offset, e.g. 2024-03-12T04:00:00+01:00.")
         if self.start >= self.end:
-            raise ValueError(f"A window ends after it starts, but {self.start.isoformat()} is not before {self.end.isoformat()}.")
+            raise ValueError(
+                f"A window ends after it starts, but {self.start.isoformat()} is not before {self.end.isoformat()}."
+            )
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))
 

@@ -100,20 +100,17 @@ def _start(group: Group) -> Solution:
 
 def _keep_pins(group: Group, pins: pd.DataFrame, costs: TripCosts, solution: Solution, params: MetroParams) -> None:
     """Pair the stops of pinned runs and trips again, except where a change of plan touches the trip."""
-    changed = set(group.calls.trip_id[group.calls.change.notna()])
-    rows_of_run, rows_of_trip = group.visits.groupby("run_id").indices, group.calls.groupby("trip_id").indices
-    nothing = np.empty(0, int)
-    for pin in pins.drop_duplicates(["run_id", "trip_id"]).sort_values(["run_id", "trip_id"]).itertuples():
-        if pin.trip_id in changed:
-            continue
-        visits = group.visits.iloc[rows_of_run.get(pin.run_id, nothing)]
-        calls = group.calls.iloc[rows_of_trip.get(pin.trip_id, nothing)]
-        pairs = _same_stops(visits, calls, "cell", params)
-        if len(pairs):
-            run, trip = visits.run.iloc[0], calls.trip.iloc[0]
-            cost_s = costs.cost_s[run, trip] if np.isfinite(costs.cost_s[run, trip]) else np.nan
-            _pair(group, pairs.visit, pairs.call, np.full(len(pairs), pin.method, object), np.full(len(pairs), cost_s))
-            solution.run_taken[run] = solution.trip_taken[trip] = True
+    changed = group.calls.trip_id[group.calls.change.notna()]
+    kept = pins.drop_duplicates(["run_id", "trip_id"]).rename(columns={"method": "pinned_as"})
+    kept = kept[kept.run_id.isin(group.run_ids) & kept.trip_id.isin(group.calls.trip_id) & ~kept.trip_id.isin(changed)]
+    kept = kept.sort_values(["run_id", "trip_id"]).reset_index(drop=True).rename_axis("pin").reset_index()
+    visits = group.visits.rename_axis("visit").reset_index().merge(kept[["pin", "run_id", "pinned_as"]], on="run_id")
+    calls = group.calls.rename_axis("call").reset_index().merge(kept[["pin", "trip_id"]], on="trip_id")
+    pairs = _same_stops(visits, calls, ["pin", "cell"], params).sort_values(["pin", "visit"], kind="stable")
+    pairs = pairs.drop_duplicates("visit").drop_duplicates("call")
+    cost_s = costs.cost_s[pairs.run, pairs.trip]
+    _pair(group, pairs.visit, pairs.call, pairs.pinned_as.to_numpy(object), np.where(np.isinf(cost_s), np.nan, cost_s))
+    solution.run_taken[pairs.run] = solution.trip_taken[pairs.trip] = True
 
 
 def _by_run_number(group: Group, costs: TripCosts, solution: Solution, params: MetroParams) -> list[tuple[int, int]]:
@@ -178,18 +175,16 @@ def _continued_blocks(group: Group, solution: Solution, pairs: list[tuple[int, i
 def _pair_stops(group: Group, costs: TripCosts, solution: Solution, params: MetroParams) -> None:
     """Pair the visits of each run with the calls of its trip, station by station in order."""
     trip = solution.trip_of_run[group.visits.run]
-    visits = group.visits.assign(trip=trip)[trip >= 0]
-    pairs = _same_stops(visits, group.calls, ["trip", "cell"], params)
-    run = group.visits.run.to_numpy()[pairs.visit]
-    _pair(group, pairs.visit, pairs.call, solution.method_of_run[run], costs.cost_s[run, solution.trip_of_run[run]])
+    visits = group.visits.assign(trip=trip)[trip >= 0].rename_axis("visit").reset_index()
+    pairs = _same_stops(visits, group.calls.rename_axis("call").reset_index(), ["trip", "cell"], params)
+    _pair(group, pairs.visit, pairs.call, solution.method_of_run[pairs.run], costs.cost_s[pairs.run, pairs.trip])
 
 
-def _same_stops(visits: pd.DataFrame, calls: pd.DataFrame, on: str | list[str], params: MetroParams) -> pd.DataFrame:
-    """Row numbers of free visits and calls at the same station, not further apart than any pair may be."""
-    visits = visits[visits.candidate & (visits.pair < 0)].rename_axis("visit").reset_index()
-    calls = calls[calls.pair < 0].rename_axis("call").reset_index()
+def _same_stops(visits: pd.DataFrame, calls: pd.DataFrame, on: list[str], params: MetroParams) -> pd.DataFrame:
+    """Free visits and calls (row numbers `visit`, `call`) at the same stop, no further apart than any pair may be."""
+    visits, calls = visits[visits.candidate & (visits.pair < 0)], calls[calls.pair < 0]
     pairs = visits.merge(calls, on=on, how="inner", suffixes=("", "_planned"))
-    return pairs.loc[(pairs.time_s - pairs.time_s_planned).abs() <= params.max_pair_dev_s, ["visit", "call"]]
+    return pairs[(pairs.time_s - pairs.time_s_planned).abs() <= params.max_pair_dev_s]
 
 
 def _pair(group: Group, visits: pd.Series, calls: pd.Series, method: np.ndarray, cost_s: np.ndarray) -> None:

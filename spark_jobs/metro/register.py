@@ -19,4 +19,6 @@ def sections_of_day(infra: DataFrame, window: Window, params: MetroParams) -> Da
     day = F.lit(service_days(window, params)[-1])
     valid = infra.where((F.col("valid_from") <= day) & F.coalesce(F.col("valid_to") >= day, F.lit(True)))
     columns = [column for column in infra.columns if not column.startswith("_")]
-    return valid.groupBy("section_id").agg(F.max_by(F.struct(*columns), "valid_from").alias("row")).select("row.*")
+    newest = valid.groupBy("section_id").agg(F.max_by(F.struct(*columns), "valid_from").alias("row")).select("row.*")
+    # Kept, because the optimizer would carry the landing rules through every join and think for half a minute.
+    return newest.persist()

@@ -10,8 +10,8 @@ from functools import cache
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable
-
 from signalbox.house import Owner
+
 from spark_jobs import metro
 from tests.house.code import ROOT, modules
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 LONGEST_TEXT = 40_000
+TOKEN = "xoxb-stand-in"
 
 
 @dataclass
@@ -71,7 +72,7 @@ def _parsed(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def slack_standin(token: str = "xoxb-stand-in", channels: tuple[str, ...] = ("#signalbox",)) -> Iterator[SlackStandin]:
+def slack_standin(token: str = TOKEN, channels: tuple[str, ...] = ("#signalbox",)) -> Iterator[SlackStandin]:
     """Serve on a free port of the loopback until the block ends."""
     standin = SlackStandin(token, channels)
 
@@ -95,7 +96,7 @@ def slack_standin(token: str = "xoxb-stand-in", channels: tuple[str, ...] = ("#s
             self.end_headers()
             self.wfile.write(payload)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Quiet: the test reads what was recorded."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

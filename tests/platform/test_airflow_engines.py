@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-
 from signalbox.cadence import LIVE, NIGHTLY
 from signalbox.engines import ConnectJob, SubmitJob, engine, job_outcomes
+
 from spark_jobs.common.outcome import Blocked, Settled
 from tests.airflow_settings import ROOT
 

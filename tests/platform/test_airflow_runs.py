@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-
 from signalbox import runs
+
 from spark_jobs.common.window import Window
 
 INTERVAL = (datetime(2024, 3, 12, 3, tzinfo=UTC), datetime(2024, 3, 13, 3, tzinfo=UTC))

@@ -1,6 +1,7 @@
-"""A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day."""
+"""A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,13 @@ from typing import Any
 import pandas as pd
 
 from expectations.contract import WARNING, Column, Rule, Table, keys, window
+from spark_jobs.common.build import build
 from spark_jobs.common.disposition import drop_later_copies, drop_outside
+from spark_jobs.common.lake import Lake, table_name
+from spark_jobs.common.landing import Landing
+from spark_jobs.common.ledger import Ledger, Release, Run
+from spark_jobs.common.release import release
+from spark_jobs.common.serve import Mart, serve
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
 from spark_jobs.common.window import Window
 
@@ -39,51 +46,74 @@ def contracts(slug: str) -> tuple[Table, Table, Table]:
         (Column("day", "date", "UTC day"), Column("total", "double", "sum of values")),
         keys("day"),
         rules=(
-            Rule.gx("ExpectColumnMaxToBeBetween", "No day's total exceeds 1,000.", name="total_limit", column="total", max_value=1000),
-            Rule.gx("ExpectColumnMinToBeBetween", "Totals are above 1.", WARNING, name="total_low", column="total", min_value=1),
+            Rule.gx(
+                "ExpectColumnMaxToBeBetween",
+                "No day's total exceeds 1,000.",
+                name="total_limit",
+                column="total",
+                max_value=1000,
+            ),
+            Rule.gx(
+                "ExpectColumnMinToBeBetween",
+                "Totals are above 1.",
+                WARNING,
+                name="total_low",
+                column="total",
+                min_value=1,
+            ),
         ),
     )
     return event, clean, total
 
 
+def clean_events(events: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
+    """Events of the window, each once."""
+    from pyspark.sql import functions as F
+
+    inside = drop_outside(events, "event_ts", window)
+    return (drop_later_copies(inside, [F.col("event_id")], ["event_ts"]),)
+
+
+def total_events(cleaned: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
+    """The sum of each day that the window touches."""
+    from pyspark.sql import functions as F
+
+    day = F.to_date("event_ts")
+    touched = cleaned.where(day.isin(window.business_days("UTC", 0)))
+    return (touched.groupBy(day.alias("day")).agg((F.sum("value") * params.factor).alias("total")),)
+
+
 def stages(slug: str) -> tuple[Stage, Stage]:
     event, clean, total = contracts(slug)
-
-    def clean_events(events: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
-        from pyspark.sql import functions as F
-
-        inside = drop_outside(events, "event_ts", window)
-        return (drop_later_copies(inside, [F.col("event_id")], ["event_ts"]),)
-
-    def total_events(cleaned: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
-        from pyspark.sql import functions as F
-
-        by_day = cleaned.groupBy(F.to_date("event_ts").alias("day"))
-        return (by_day.agg((F.sum("value") * params.factor).alias("total")),)
-
     first = Stage(slug, "clean", (Landed(event),), (Write(clean, balances="event"),), clean_events)
-    second = Stage(
-        slug,
-        "totals",
-        (FromRun(clean, "clean"),),
-        (Write(total, scope=lambda w, p: w.business_days("UTC", 0)),),
-        total_events,
-    )
-    return first, second
+    days = Write(total, scope=lambda w, p: w.business_days("UTC", 0))
+    return first, Stage(slug, "totals", (FromRun(clean, "clean"),), (days,), total_events)
+
+
+def marts(slug: str) -> tuple[Mart, ...]:
+    _, clean, total = contracts(slug)
+    return (Mart("daily", total, day="day"), Mart("events", clean, day="event_ts"))
 
 
 def events(count: int = 10, start: datetime = HOUR.start, value: float = 2.0) -> pd.DataFrame:
     """``count`` events, one a minute."""
     return pd.DataFrame(
         {
-            "event_id": [f"{start:%H%M}-{n}" for n in range(count)],
+            "event_id": [f"{start:%d%H%M}-{n}" for n in range(count)],
             "event_ts": [pd.Timestamp(start + timedelta(minutes=n)).as_unit("us") for n in range(count)],
             "value": [value] * count,
         }
     )
 
 
-def land(root: Path, rows: pd.DataFrame, name: str = "a.parquet", day: str = "2024-03-12", manifest: dict[str, Any] | None = None) -> Path:
+def land(
+    root: Path,
+    rows: pd.DataFrame,
+    name: str = "a.parquet",
+    day: str = "2024-03-12",
+    manifest: dict[str, Any] | None = None,
+) -> Path:
+    """Write a landing file of events, and its manifest if one is given."""
     folder = root / "event" / day
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
@@ -94,3 +124,86 @@ def land(root: Path, rows: pd.DataFrame, name: str = "a.parquet", day: str = "20
     if manifest is not None:
         path.with_name(name + ".manifest.json").write_text(json.dumps(manifest))
     return path
+
+
+class World:
+    """One toy pipeline of its own on the shared lake."""
+
+    def __init__(self, spark: Any, ledger: Ledger, home: Path, slug: str) -> None:
+        self.spark, self.ledger, self.slug = spark, ledger, slug
+        self.root = home / "landing" / slug
+        self.root.mkdir(parents=True)
+        self.staging = home / "staging"
+        self.lake = Lake(spark)
+        self.clean, self.totals = stages(slug)
+
+    def table(self, name: str, tier: str = "settled") -> str:
+        return f"lake.{self.slug}.{name}{'_live' if tier == 'live' else ''}"
+
+    def key(self, name: str) -> str:
+        return f"{self.slug}/{name}"
+
+    def open(self, name: str = "run-1", cadence: str = "nightly", window: Window = HOUR) -> Run:
+        """A run with this window given explicitly."""
+        return self.ledger.open_run(self.slug, cadence, self.key(name), None, window)
+
+    def build(self, stage: Stage, run: Run, params: ToyParams | None = None) -> dict[str, Any]:
+        """Build a stage; returns the receipt's document."""
+        landing = Landing(self.root, self.staging)
+        return build(self.spark, self.ledger, landing, stage, run, params or ToyParams()).document
+
+    def pass_all(self, run: Run, params: ToyParams | None = None) -> None:
+        for stage in (self.clean, self.totals):
+            self.build(stage, run, params)
+            verdict = self.ledger.checkpoint(run.run_key, stage.name)
+            assert verdict.passed, verdict.sentence
+
+    def release(self, run: Run) -> Release:
+        return release(self.spark, self.ledger, run, STAGES)
+
+    def serve(self, run: Run) -> dict[str, int]:
+        return serve(self.spark, self.ledger, run, marts(self.slug))
+
+    def publish(
+        self, name: str = "run-1", cadence: str = "nightly", window: Window = HOUR, params: ToyParams | None = None
+    ) -> Run:
+        """A whole run, up to its release."""
+        run = self.open(name, cadence, window)
+        self.pass_all(run, params)
+        self.release(run)
+        self.ledger.close_run(run.run_key)
+        return run
+
+    def released(self, name: str = "clean", tier: str = "settled") -> list[Any]:
+        """Rows that readers of the newest release see."""
+        table = self.table(name, tier)
+        newest = self.ledger.releases(self.slug, tier)
+        return self.lake.read(table, newest[0].snapshots[table]).collect() if newest else []
+
+    def total(self, tier: str = "settled") -> list[float]:
+        return sorted(row.total for row in self.released("totals", tier))
+
+    def on_main(self, name: str = "clean", tier: str = "settled") -> int:
+        """Rows on ``main``, where readers of a single table look."""
+        rows: int = self.spark.table(self.table(name, tier)).count()
+        return rows
+
+    def rule(self, document: dict[str, Any], name: str) -> dict[str, Any]:
+        return next(rule for rule in document["rules"] if rule["rule"] == name)
+
+    def quarantined(self, document: dict[str, Any], name: str = "event") -> list[Any]:
+        """Quarantine rows on the branch that a receipt names, by origin."""
+        table = self.table(f"{name}__quarantine", document["tier"])
+        if table not in document["tables"]:
+            return []
+        rows = self.lake.read(table, document["tables"][table]["snapshot"])
+        return rows.orderBy("source_file", "source_row").collect()
+
+
+def spoiled(stage: Stage, spoil: Callable[..., tuple[Any, ...]]) -> Stage:
+    """The stage with another transform."""
+    return Stage(stage.pipeline, stage.name, stage.reads, stage.writes, spoil, stage.read_window)
+
+
+def clean_table(slug: str, tier: str = "settled") -> str:
+    return table_name(contracts(slug)[1], tier)

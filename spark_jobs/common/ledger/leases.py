@@ -28,7 +28,11 @@ def take(connection: Connection, run: Run) -> int:
     new, own = wanted.excluded, s.lease.c.run_key == wanted.excluded.run_key
     statement = wanted.on_conflict_do_update(
         index_elements=["pipeline", "tier"],
-        set_={"run_key": new.run_key, "token": case((own, s.lease.c.token), else_=new.token), "expires_at": new.expires_at},
+        set_={
+            "run_key": new.run_key,
+            "token": case((own, s.lease.c.token), else_=new.token),
+            "expires_at": new.expires_at,
+        },
         where=own | (s.lease.c.expires_at <= func.now()),
     ).returning(s.lease.c.token)
     taken = connection.execute(statement).scalar_one_or_none()
@@ -51,7 +55,9 @@ def renew(connection: Connection, attempt: Attempt) -> bool:
 def give_back(connection: Connection, run_key: str) -> None:
     """End the run's lease, under a token that nobody has."""
     connection.execute(
-        update(s.lease).where(s.lease.c.run_key == run_key).values(expires_at=func.now(), token=s.lease_token.next_value())
+        update(s.lease)
+        .where(s.lease.c.run_key == run_key)
+        .values(expires_at=func.now(), token=s.lease_token.next_value())
     )
 
 

@@ -23,7 +23,11 @@ def renewed(ledger: Ledger, attempt: Attempt) -> Iterator[Attempt]:
         while not done.wait(RENEW_EVERY_S):
             try:
                 if not ledger.renew(attempt):
-                    _log.warning("The lease of %s was taken over; attempt %d can no longer publish.", attempt.run.run_key, attempt.number)
+                    _log.warning(
+                        "The lease of %s was taken over; attempt %d can no longer publish.",
+                        attempt.run.run_key,
+                        attempt.number,
+                    )
                     return
             except SQLAlchemyError as error:
                 _log.warning("The lease could not be renewed now, trying again in %d s: %s", RENEW_EVERY_S, error)

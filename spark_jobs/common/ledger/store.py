@@ -1,6 +1,6 @@
 """Every statement that the platform sends to the ledger."""
 
-import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +19,15 @@ from spark_jobs.common.ledger.verdicts import judge
 from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.window import Window
 
-_RUN_COLUMNS = (s.run.c.run_key, s.run.c.pipeline, s.run.c.cadence, s.run.c.tier, s.run.c.window_start, s.run.c.window_end, s.run.c.explicit)
+_RUN_COLUMNS = (
+    s.run.c.run_key,
+    s.run.c.pipeline,
+    s.run.c.cadence,
+    s.run.c.tier,
+    s.run.c.window_start,
+    s.run.c.window_end,
+    s.run.c.explicit,
+)
 
 
 class Ledger:
@@ -33,7 +41,9 @@ class Ledger:
         """The ledger that ``SIGNALBOX_LEDGER_URL`` names."""
         url = os.environ.get("SIGNALBOX_LEDGER_URL")
         if not url:
-            raise RuntimeError("SIGNALBOX_LEDGER_URL is not set; it names the ledger's PostgreSQL database (see docs/operate.md).")
+            raise RuntimeError(
+                "SIGNALBOX_LEDGER_URL is not set; it names the ledger's PostgreSQL database (see docs/operate.md)."
+            )
         # Forked task processes must not share connections, so none are pooled.
         return cls(create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10}))
 
@@ -48,7 +58,9 @@ class Ledger:
 
     # -- runs and windows -------------------------------------------------------------------------------------------------
 
-    def open_run(self, pipeline: str, cadence: str, run_key: str, interval: Window | None, explicit: Window | None = None) -> Run:
+    def open_run(
+        self, pipeline: str, cadence: str, run_key: str, interval: Window | None, explicit: Window | None = None
+    ) -> Run:
         """Find the run, or fix its window for good on the first call.
 
         A live run without explicit times takes over where the newest released live window ended, at most two hours. Raises ``Settled``
@@ -84,10 +96,16 @@ class Ledger:
         """Take or find the run's lease and start a new attempt at a step; from now on older attempts at it cannot publish."""
         with self._engine.begin() as connection:
             token = leases.take(connection, run)
-            tries = select(func.count()).where(s.attempt.c.run_key == run.run_key, s.attempt.c.step == step).scalar_subquery()
+            tries = (
+                select(func.count())
+                .where(s.attempt.c.run_key == run.run_key, s.attempt.c.step == step)
+                .scalar_subquery()
+            )
             number = (connection.execute(select(tries)).scalar() or 0) + 1
             attempt_id = connection.execute(
-                insert(s.attempt).values({"run_key": run.run_key, "step": step, "try": number, "token": token}).returning(s.attempt.c.attempt_id)
+                insert(s.attempt)
+                .values({"run_key": run.run_key, "step": step, "try": number, "token": token})
+                .returning(s.attempt.c.attempt_id)
             ).scalar_one()
             return Attempt(attempt_id, run, step, number, token)
 
@@ -110,7 +128,10 @@ class Ledger:
             return connection.execute(
                 insert(s.receipt)
                 .values(
-                    attempt_id=attempt.attempt_id, run_key=attempt.run.run_key, stage=attempt.step, document=_storable(document)
+                    attempt_id=attempt.attempt_id,
+                    run_key=attempt.run.run_key,
+                    stage=attempt.step,
+                    document=_storable(document),
                 )
                 .returning(s.receipt.c.receipt_id)
             ).scalar_one()
@@ -120,18 +141,48 @@ class Ledger:
         with self._engine.begin() as connection:
             return self._receipt(connection, run_key, stage)
 
+    def receipts(self, run_key: str, also_superseded: bool = False) -> list[Receipt]:
+        """The run's receipts, oldest first: of each stage the one that ``receipt`` finds, or all that were ever written."""
+        columns = (
+            s.receipt.c.receipt_id,
+            s.receipt.c.attempt_id,
+            s.receipt.c.run_key,
+            s.receipt.c.stage,
+            s.receipt.c.document,
+        )
+        of_run = s.attempt.c.run_key == run_key
+        newest = select(func.max(s.attempt.c.attempt_id)).where(of_run).group_by(s.attempt.c.step)
+        query = select(*columns).where(s.receipt.c.run_key == run_key).order_by(s.receipt.c.receipt_id)
+        with self._engine.begin() as connection:
+            rows = connection.execute(query if also_superseded else query.where(s.receipt.c.attempt_id.in_(newest)))
+            return [Receipt(*row) for row in rows]
+
     def _receipt(self, connection: Connection, run_key: str, stage: str) -> Receipt | None:
         newest = (
-            select(func.max(s.attempt.c.attempt_id)).where(s.attempt.c.run_key == run_key, s.attempt.c.step == stage).scalar_subquery()
+            select(func.max(s.attempt.c.attempt_id))
+            .where(s.attempt.c.run_key == run_key, s.attempt.c.step == stage)
+            .scalar_subquery()
         )
-        columns = (s.receipt.c.receipt_id, s.receipt.c.attempt_id, s.receipt.c.run_key, s.receipt.c.stage, s.receipt.c.document)
+        columns = (
+            s.receipt.c.receipt_id,
+            s.receipt.c.attempt_id,
+            s.receipt.c.run_key,
+            s.receipt.c.stage,
+            s.receipt.c.document,
+        )
         row = connection.execute(select(*columns).where(s.receipt.c.attempt_id == newest)).one_or_none()
         return Receipt(*row) if row else None
 
     def first_receipt(self, pipeline: str, tier: str, window: Window, stage: str) -> Receipt | None:
         """The receipt with which this window was first released."""
         with self._engine.begin() as connection:
-            columns = (s.receipt.c.receipt_id, s.receipt.c.attempt_id, s.receipt.c.run_key, s.receipt.c.stage, s.receipt.c.document)
+            columns = (
+                s.receipt.c.receipt_id,
+                s.receipt.c.attempt_id,
+                s.receipt.c.run_key,
+                s.receipt.c.stage,
+                s.receipt.c.document,
+            )
             released = (
                 select(s.release.c.run_key)
                 .where(
@@ -144,7 +195,11 @@ class Ledger:
                 .limit(1)
                 .scalar_subquery()
             )
-            query = select(*columns).where(s.receipt.c.run_key == released, s.receipt.c.stage == stage).order_by(s.receipt.c.receipt_id.desc())
+            query = (
+                select(*columns)
+                .where(s.receipt.c.run_key == released, s.receipt.c.stage == stage)
+                .order_by(s.receipt.c.receipt_id.desc())
+            )
             row = connection.execute(query.limit(1)).one_or_none()
             return Receipt(*row) if row else None
 
@@ -154,7 +209,11 @@ class Ledger:
             verdict = judge(stage, self._receipt(connection, run_key, stage))
             connection.execute(
                 insert(s.verdict).values(
-                    run_key=run_key, stage=stage, receipt_id=verdict.receipt_id, status=verdict.status, sentence=verdict.sentence
+                    run_key=run_key,
+                    stage=stage,
+                    receipt_id=verdict.receipt_id,
+                    status=verdict.status,
+                    sentence=verdict.sentence,
                 )
             )
             return verdict
@@ -170,11 +229,20 @@ class Ledger:
     def _passed(self, connection: Connection, run_key: str, stage: str) -> Receipt:
         receipt = self._receipt(connection, run_key, stage)
         if receipt is None:
-            raise Blocked(f"Stage {stage} has no receipt for its newest attempt in this run; clear it so that it is built and checked.")
+            raise Blocked(
+                f"Stage {stage} has no receipt for its newest attempt in this run; clear it so that it is built and checked."
+            )
         bound = (s.verdict.c.run_key == run_key) & (s.verdict.c.receipt_id == receipt.receipt_id)
-        newest = select(s.verdict.c.status, s.verdict.c.sentence).where(bound).order_by(s.verdict.c.verdict_id.desc()).limit(1)
+        newest = (
+            select(s.verdict.c.status, s.verdict.c.sentence)
+            .where(bound)
+            .order_by(s.verdict.c.verdict_id.desc())
+            .limit(1)
+        )
         verdict = connection.execute(newest).one_or_none()
-        overridden = connection.execute(select(s.override.c.override_id).where(s.override.c.receipt_id == receipt.receipt_id)).first()
+        overridden = connection.execute(
+            select(s.override.c.override_id).where(s.override.c.receipt_id == receipt.receipt_id)
+        ).first()
         if overridden is None and (verdict is None or verdict.status not in ("pass", "warn")):
             why = verdict.sentence if verdict else f"Stage {stage}: its checkpoint has not judged the newest receipt."
             raise Blocked(f"The checkpoint of {stage} did not pass. {why}")
@@ -189,7 +257,9 @@ class Ledger:
             if receipt is None:
                 raise ValueError(f"Stage {stage} of {run_key} has no receipt: there is nothing to override.")
             connection.execute(
-                insert(s.override).values(run_key=run_key, stage=stage, receipt_id=receipt.receipt_id, admin=admin, reason=reason)
+                insert(s.override).values(
+                    run_key=run_key, stage=stage, receipt_id=receipt.receipt_id, admin=admin, reason=reason
+                )
             )
 
     # -- releases ---------------------------------------------------------------------------------------------------------
@@ -231,7 +301,14 @@ class Ledger:
                 connection.execute(upsert(s.serving).values(values).on_conflict_do_nothing())
 
 
-def _storable(document: dict[str, Any]) -> Any:
-    """The document as PostgreSQL's JSON can hold it: text without NUL, numbers that are numbers."""
-    plain = json.dumps(document, default=str).replace("\\u0000", "\N{REPLACEMENT CHARACTER}")
-    return json.loads(plain, parse_constant=str)
+def _storable(value: Any) -> Any:
+    """A document as PostgreSQL's JSON can hold it: text without NUL, numbers that are numbers."""
+    if isinstance(value, dict):
+        return {_storable(key): _storable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(entry) for entry in value]
+    if isinstance(value, str):
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

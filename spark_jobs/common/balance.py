@@ -1,0 +1,93 @@
+"""The balance of rows: rows read = published + quarantined + duplicates + filtered by a declared filter."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spark_jobs.common.audit import rule_entry, share_rules
+from spark_jobs.common.disposition import DROPPED, DUPLICATE
+from spark_jobs.common.stage import Write
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass
+class Fates:
+    """What becomes of an output's rows. ``outside`` counts kept rows that lie outside of what the run replaces."""
+
+    kept: int = 0
+    outside: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+    filtered: dict[str, int] = field(default_factory=dict)
+
+
+def count_fates(checked: "DataFrame", scope: str) -> Fates:
+    """Count an output that carries ``_broken_rule``, and ``_dropped`` where its stage leaves rows out, in one job."""
+    dropped = DROPPED if DROPPED in checked.columns else f"CAST(NULL AS STRING) AS {DROPPED}"
+    marks = checked.selectExpr(
+        dropped, "_broken_rule IS NOT NULL AS broken", f"NOT coalesce({scope}, false) AS outside"
+    )
+    fates = Fates()
+    for row in marks.groupBy(DROPPED, "broken", "outside").count().collect():
+        reason, count = row[DROPPED], row["count"]
+        if reason == DUPLICATE:
+            fates.duplicate += count
+        elif reason is not None:
+            fates.filtered[reason] = fates.filtered.get(reason, 0) + count
+        elif row.broken:
+            fates.quarantined += count
+        else:
+            fates.kept += count
+            fates.outside += count if row.outside else 0
+    return fates
+
+
+def count_broken(landed: dict[str, "DataFrame"]) -> dict[str, int]:
+    """Rows of each landing table that broke a row rule, in one job."""
+    from pyspark.sql import functions as F
+
+    parts = [frame.where("_broken_rule IS NOT NULL").select(F.lit(name).alias("t")) for name, frame in landed.items()]
+    if not parts:
+        return {}
+    together = parts[0]
+    for part in parts[1:]:
+        together = together.union(part)
+    return {row.t: row["count"] for row in together.groupBy("t").count().collect()}
+
+
+def balance(
+    write: Write, name: str, published: int, fates: Fates, read: int, refused: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The receipt's entry for one output, and the rules that prove it.
+
+    ``read`` and ``refused`` are the rows of the landing table that the output balances, and how many of those broke a row rule.
+    """
+    entry: dict[str, Any] = {"published": published, "duplicate": fates.duplicate, "filtered": fates.filtered}
+    entry["quarantined"] = fates.quarantined + (refused if write.balances else 0)
+    seen = f"kept {fates.kept}, wrote {published}"
+    rules = [
+        rule_entry(
+            name,
+            "written_once",
+            "Every row kept is written once.",
+            published == fates.kept,
+            evaluated=fates.kept,
+            observed=seen,
+        ),
+        rule_entry(
+            name,
+            "in_scope",
+            "Every row lies within what the run replaces.",
+            fates.outside == 0,
+            evaluated=fates.kept,
+            observed=f"{fates.outside} outside",
+        ),
+    ]
+    if write.balances:
+        entry["read"] = read
+        found = published + entry["quarantined"] + fates.duplicate + sum(fates.filtered.values())
+        sentence = "Rows read = published + quarantined + duplicates + filtered."
+        seen = f"read {read}, found again {found}"
+        rules.append(rule_entry(name, "row_balance", sentence, found == read, evaluated=read, observed=seen))
+    return entry, rules + share_rules(name, write.table, entry["quarantined"], published + entry["quarantined"])

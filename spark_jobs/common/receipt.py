@@ -1,0 +1,69 @@
+"""The receipt: what a build read, wrote and proved, as the ledger keeps it."""
+
+import hashlib
+import resource
+from typing import TYPE_CHECKING, Any
+
+from expectations.contract import Table
+from spark_jobs.common.landing import Arrival
+from spark_jobs.common.ledger import Attempt
+from spark_jobs.common.provenance import code_sha, described, fingerprint
+from spark_jobs.common.stage import Stage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def content_hash(rows: "DataFrame", table: Table) -> str:
+    """A hash of the rows that does not depend on their order; columns about the run take no part."""
+    from pyspark.sql import functions as F
+
+    columns = [f"`{column.name}`" for column in table.columns if not column.metadata]
+    each = F.xxhash64(*columns)
+    # Two independent sums: a row that changes in step with another cannot hide in both.
+    row = rows.select(
+        each.cast("decimal(38,0)").alias("h"), F.xxhash64(each, F.lit(1)).cast("decimal(38,0)").alias("g")
+    )
+    total = row.agg(F.count("*").alias("n"), F.sum("h").alias("h"), F.sum("g").alias("g")).collect()[0]
+    return hashlib.sha256(f"{total.n}/{total.h or 0}/{total.g or 0}".encode()).hexdigest()[:32]
+
+
+def landed_input(arrival: Arrival) -> dict[str, Any]:
+    """One landing table as the receipt lists it among the inputs."""
+    return {
+        "landing": arrival.table.name,
+        "supplied": arrival.supplied,
+        "rows": arrival.rows,
+        "files": [{"file": file.name, "sha256": file.sha256, "rows": file.rows} for file in arrival.files],
+        "refused": [{"file": file.name, "reason": file.reason, "sha256": file.sha256} for file in arrival.refused],
+        "unfinished": arrival.unfinished,
+        "unknown_columns": arrival.unknown_columns,
+    }
+
+
+def who_and_how(attempt: Attempt, stage: Stage, params: Any) -> dict[str, Any]:
+    """Which attempt, by which code, contracts and params."""
+    run = attempt.run
+    return {
+        "pipeline": run.pipeline,
+        "cadence": run.cadence,
+        "tier": run.tier,
+        "window": [run.window.start.isoformat(), run.window.end.isoformat()],
+        "attempt": attempt.number,
+        "token": attempt.token,
+        "code": code_sha(),
+        "params": described(params),
+        "params_hash": fingerprint(described(params)),
+        "contracts": {write.table.name: write.table.fingerprint() for write in stage.writes},
+    }
+
+
+def effort(seconds: float, phases: dict[str, float]) -> dict[str, Any]:
+    """Seconds by phase; CPU and peak memory of this process and its children (on Connect the server's are not among them)."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return {
+        "seconds": round(seconds, 2),
+        "phases": phases,
+        "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in used), 2),
+        "peak_memory_mb": round(max(u.ru_maxrss for u in used) / 1024),
+    }
