@@ -7,8 +7,10 @@ SHELL := /bin/bash
 # The machine's Python for making .venv: 3.11 is what the locked requirements were resolved for.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
-# uv reads pip's setting of a mirror under its own name.
-export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),https://pypi.org/simple)
+# uv knows pip's setting of a mirror under a name of its own.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
 
 .PHONY: help setup setup-dev demo test unit up down status bench lock lint format system-deps clean
 

@@ -1,7 +1,7 @@
 """Write the Great Expectations suites of all contracts beside them, or check that the committed ones are fresh.
 
-    python -m expectations.suites           write
-    python -m expectations.suites --check   exit 1 and name the stale ones
+python -m expectations.suites           write
+python -m expectations.suites --check   exit 1 and name the stale ones
 """
 
 import argparse
@@ -31,7 +31,9 @@ def stale() -> list[str]:
     """Suite files that differ from their contract, lack, or belong to no contract."""
     wanted = dict(suites())
     known = set(wanted) | set(ROOT.glob("*/*.suite.json"))
-    return sorted(str(path.relative_to(ROOT)) for path in known if not path.exists() or path.read_text() != wanted.get(path))
+    return sorted(
+        str(path.relative_to(ROOT)) for path in known if not path.exists() or path.read_text() != wanted.get(path)
+    )
 
 
 def main() -> int:

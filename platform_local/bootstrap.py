@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = Path(os.environ.get("SIGNALBOX_VENV", ROOT / ".venv"))
 OLDEST = (3, 11)
+SMALLEST_FREE = 20_000_000
 NETWORK_WORDS = (
     "error sending request",
     "failed to fetch",
@@ -134,7 +135,8 @@ def environment() -> dict[str, str]:
 def why(output: str, doing: str) -> str:
     """The sentence for a failed pip, uv or venv."""
     lowered = output.lower()
-    if "no space left" in lowered or "disk quota" in lowered:
+    # venv keeps to itself what its pip met.
+    if "no space left" in lowered or "disk quota" in lowered or shutil.disk_usage(VENV.parent).free < SMALLEST_FREE:
         return os_sentence(OSError(errno.ENOSPC, "No space left on device"))
     if any(words in lowered for words in NETWORK_WORDS):
         return (

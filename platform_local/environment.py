@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 UI_USER = "admin"
 
 PORTS = {"SIGNALBOX_API_PORT": 8080, "SIGNALBOX_CONNECT_PORT": 15002, "SIGNALBOX_PG_PORT": 5433}
+# What a caller may set in the shell; the rest of the shell is handed on as it is, below our settings.
+CALLERS = ("SIGNALBOX_", "AIRFLOW__", "AIRFLOW_CONN_")
 # What follows from this clone and its SIGNALBOX_HOME, even in a shell that is set up for another Airflow.
 PLACED = (
     "AIRFLOW_HOME",
@@ -110,7 +112,7 @@ class Settings:
         settings = {
             key: substitute(value, known) for key, value in read_env_file(ROOT / "config" / "airflow.env").items()
         }
-        mine = {key: value for key, value in self._caller.items() if key.startswith(("SIGNALBOX_", "AIRFLOW__"))}
+        mine = {key: value for key, value in self._caller.items() if key.startswith(CALLERS)}
         placed = {key: settings[key] for key in PLACED}
         return {**self._caller, **settings, **self._own, **mine, **known, **placed, **self._derived()}
 

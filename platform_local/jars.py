@@ -77,7 +77,7 @@ def fetch_into(folder: Path, environ: Mapping[str, str] = os.environ) -> list[Pa
 
 
 def _link(jar: Jar, path: Path) -> bool:
-    """Take the file from the clone's own var/ when this home is another one on the same disk."""
+    """Take the file from the clone's own var/ when this home is another one."""
     known = ROOT / "var" / "jars" / jar.file_name
     if not known.exists() or known == path or _sha256(known) != jar.sha256:
         return False
@@ -86,6 +86,7 @@ def _link(jar: Jar, path: Path) -> bool:
         path.unlink(missing_ok=True)
         path.hardlink_to(known)
     except OSError:
+        # Another disk: the download comes next, with its own errors.
         return False
     return True
 

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,8 @@ COMPONENTS = ("postgres", "connect", *AIRFLOW_COMPONENTS)
 HEALTHY_WITHIN_S = 240
 MIGRATE_WITHIN_S = 180
 POLL_S = 0.25
+# A fresh PostgreSQL and the first logs; the rest is data.
+LEAST_FREE = 500_000_000
 # Of sun_path, the address of a Unix socket, 108 bytes exist.
 LONGEST_SOCKET = 100
 FAILED_STATES = ("FATAL", "EXITED", "BACKOFF")
@@ -110,6 +113,7 @@ class Platform:
     # The start, step by step
 
     def _start(self, pick_ports: bool, extra: Mapping[str, str]) -> None:
+        self._require_space()
         self.settings.claim_ports(pick=pick_ports)
         jars.ensure(self.settings.home)
         cluster = self.settings.cluster()
@@ -136,6 +140,15 @@ class Platform:
         )
         api.ensure_pools()
         self._report("platform", "healthy")
+
+    def _require_space(self) -> None:
+        for folder in {self.settings.home, self.settings.cluster().place}:
+            free = shutil.disk_usage(folder).free
+            if free < LEAST_FREE:
+                raise Problem(
+                    f"The disk is full ({free / 1e6:.0f} MB free in {folder}, {LEAST_FREE / 1e6:.0f} MB are needed): "
+                    "free some space, or set SIGNALBOX_HOME to a folder on a larger disk."
+                )
 
     def _start_supervisord(self, environ: Mapping[str, str]) -> None:
         try:
@@ -197,6 +210,8 @@ class Platform:
                 del left[name]
                 self._report(name, "healthy")
             states = self.states()
+            if left and not states:
+                raise Problem("The platform was ended while it started (`make down` elsewhere?): nothing of it runs.")
             for name in left:
                 if states.get(name) in FAILED_STATES:
                     raise Problem(f"{name} ended right after its start: see {self.settings.logs / name}.log.")

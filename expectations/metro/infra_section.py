@@ -10,7 +10,14 @@ TABLE = Table(
     columns=(
         Column("section_id", "string", "identity of the section"),
         Column("length_m", "int", "length", unit="m", minimum=1, maximum=20000),
-        Column("stop_mark_m", "double", "from the section's entry to where the front of a train stops", nullable=True, unit="m", minimum=0),
+        Column(
+            "stop_mark_m",
+            "double",
+            "from the section's entry to where the front of a train stops",
+            nullable=True,
+            unit="m",
+            minimum=0,
+        ),
         Column("platform_stop_id", "string", "platform beside the section", nullable=True),
         Column("is_terminal", "boolean", "trains reverse here"),
         Column("track_order", "int", "position along the track in its direction"),

@@ -8,7 +8,11 @@ TABLE = Table(
     name="kpi_15min",
     meaning="Punctuality and regularity of a quarter of an hour by line and direction, for each punctuality window.",
     key=("service_date", "slot_start", "route_id", "direction_id", "otp_rule"),
-    columns=(Column("slot_start", "timestamp", "start of the quarter of an hour of the planned departures"), *MEASURES, *SPREAD),
+    columns=(
+        Column("slot_start", "timestamp", "start of the quarter of an hour of the planned departures"),
+        *MEASURES,
+        *SPREAD,
+    ),
     replace=keys("service_date"),
     rules=consistent(),
     may_be_empty=True,

@@ -29,5 +29,7 @@ def consistent() -> tuple[Rule, ...]:
     """What must add up in every row."""
     return (
         Rule.row("on_time_of_run", "on_time <= run", "No more departures are on time than ran."),
-        Rule.row("planned_adds_up", "planned = run + cancelled", "A planned departure that counts has run or is cancelled."),
+        Rule.row(
+            "planned_adds_up", "planned = run + cancelled", "A planned departure that counts has run or is cancelled."
+        ),
     )

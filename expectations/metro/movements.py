@@ -21,8 +21,8 @@ TABLE = Table(
         Rule.row("known_section", "section_known", "The register of sections has the section."),
         Rule.none(
             "lag_p95",
-            "SELECT * FROM (SELECT percentile_approx(unix_millis(ingest_ts) - unix_millis(event_ts), 0.95) / 1000 AS lag_p95_s FROM {batch})"
-            " WHERE lag_p95_s >= 600",
+            "SELECT * FROM (SELECT percentile_approx(unix_millis(ingest_ts) - unix_millis(event_ts), 0.95) / 1000"
+            " AS lag_p95_s FROM {batch}) WHERE lag_p95_s >= 600",
             "95 % of the messages reach us within 10 minutes.",
             WARNING,
         ),

@@ -28,7 +28,9 @@ TABLE = Table(
     ),
     replace=whole(),
     rules=(
-        Rule.row("has_a_time", "coalesce(arrival_ts, departure_ts) IS NOT NULL", "A visit has an arrival or a departure."),
+        Rule.row(
+            "has_a_time", "coalesce(arrival_ts, departure_ts) IS NOT NULL", "A visit has an arrival or a departure."
+        ),
         Rule.row("in_order", "arrival_ts <= departure_ts", "A train arrives before it departs."),
     ),
     landing=True,

@@ -26,8 +26,20 @@ TABLE = Table(
         Column("status", "string", "what became of the departure", allowed=STATUSES),
         Column("run_id", "string", "run that served it", nullable=True),
         Column("visit_seq", "int", "visit of that run", nullable=True, minimum=0),
-        Column("match_method", "string", "pass in which the pair was found", nullable=True, allowed=("RUN_NUMBER", "ASSIGNMENT", "RESIDUAL")),
-        Column("deviation_dep_s", "double", "departure after plan; at the end of a trip the arrival", nullable=True, unit="s"),
+        Column(
+            "match_method",
+            "string",
+            "pass in which the pair was found",
+            nullable=True,
+            allowed=("RUN_NUMBER", "ASSIGNMENT", "RESIDUAL"),
+        ),
+        Column(
+            "deviation_dep_s",
+            "double",
+            "departure after plan; at the end of a trip the arrival",
+            nullable=True,
+            unit="s",
+        ),
         Column("loaded_at", "timestamp", "end of the run's window", metadata=True),
     ),
     replace=window("planned_departure_ts"),
@@ -35,7 +47,8 @@ TABLE = Table(
         Rule.unique("service_date", "run_id", "visit_seq", sentence="No visit is matched with two planned departures."),
         Rule.none(
             "status_fits_visit",
-            "SELECT trip_id, stop_sequence, status FROM {batch} WHERE (run_id IS NOT NULL) <> (status IN ('RUN', 'RUN_OTHER_PLATFORM'))",
+            "SELECT trip_id, stop_sequence, status FROM {batch}"
+            " WHERE (run_id IS NOT NULL) <> (status IN ('RUN', 'RUN_OTHER_PLATFORM'))",
             "A planned departure has run exactly when a visit is matched with it.",
         ),
         Rule.gx(

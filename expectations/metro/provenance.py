@@ -16,6 +16,14 @@ ORIGIN = (
 def arrival_rules(event: str) -> tuple[Rule, ...]:
     """A message reports the past, and not the far past; five seconds are left for clocks that disagree."""
     return (
-        Rule.row("not_from_the_future", f"{event} <= ingest_ts + INTERVAL 5 SECONDS", "Nothing is reported more than 5 s before it happens."),
-        Rule.row("not_too_late", f"{event} >= ingest_ts - INTERVAL 7 DAYS", "Nothing arrives more than 7 days after it happened."),
+        Rule.row(
+            "not_from_the_future",
+            f"{event} <= ingest_ts + INTERVAL 5 SECONDS",
+            "Nothing is reported more than 5 s before it happens.",
+        ),
+        Rule.row(
+            "not_too_late",
+            f"{event} >= ingest_ts - INTERVAL 7 DAYS",
+            "Nothing arrives more than 7 days after it happened.",
+        ),
     )

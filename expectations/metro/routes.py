@@ -12,7 +12,9 @@ TABLE = Table(
         Column("route_id", "string", "line"),
         Column("route_short_name", "string", "name of the line as passengers know it"),
         Column("corridor_group", "string", "lines that share trains or track order"),
-        Column("agency_timezone", "string", "time zone of the timetable, where it is not the pipeline's own", nullable=True),
+        Column(
+            "agency_timezone", "string", "time zone of the timetable, where it is not the pipeline's own", nullable=True
+        ),
         *PLAN,
     ),
     replace=whole(),

@@ -35,7 +35,8 @@ TABLE = Table(
         *arrival_rules("reading_ts"),
         Rule.row(
             "value_fits_metric",
-            "CASE WHEN metric IN ('STATE', 'ASPECT', 'POSITION') THEN value_str IS NOT NULL ELSE value_num IS NOT NULL END",
+            "CASE WHEN metric IN ('STATE', 'ASPECT', 'POSITION')"
+            " THEN value_str IS NOT NULL ELSE value_num IS NOT NULL END",
             "A state, aspect or position comes as text, every other metric as a number.",
         ),
     ),

@@ -10,7 +10,9 @@ _PLAN = (
     Column("planned_trip_id", "string", "planned trip that the visit was matched with", nullable=True),
     Column("scheduled_stop_sequence", "int", "order of the matched call in its planned trip", nullable=True, minimum=0),
     Column("planned_stop_id", "string", "platform of the matched call by plan", nullable=True),
-    Column("planned_departure_s", "int", "planned departure since noon minus 12 hours", nullable=True, unit="s", minimum=0),
+    Column(
+        "planned_departure_s", "int", "planned departure since noon minus 12 hours", nullable=True, unit="s", minimum=0
+    ),
     Column("schedule_arrival_time", "timestamp", "planned arrival", nullable=True),
     Column("schedule_departure_time", "timestamp", "planned departure", nullable=True),
     Column("timepoint", "boolean", "punctuality is measured at the matched call", nullable=True),
@@ -19,7 +21,9 @@ _PLAN = (
 _MATCH = (
     Column("match_method", "string", "pass in which the pair was found", nullable=True, allowed=METHODS),
     Column("match_cost_s", "double", "cost of the pair", nullable=True, unit="s"),
-    Column("deviation_dep_s", "double", "departure after plan; at the end of a trip the arrival", nullable=True, unit="s"),
+    Column(
+        "deviation_dep_s", "double", "departure after plan; at the end of a trip the arrival", nullable=True, unit="s"
+    ),
     Column("on_time", "boolean", "within the first punctuality window of the params", nullable=True),
     Column("status", "string", "what the visit is to the plan", allowed=STATUSES),
     Column("schedule_relationship", "string", "the same in TIDES words", allowed=("Scheduled", "Added", "Missing")),
@@ -52,11 +56,22 @@ TABLE = Table(
         Column("actual_arrival_time", "timestamp", "arrival", nullable=True),
         Column("actual_departure_time", "timestamp", "departure", nullable=True),
         Column("dwell", "int", "standstill at the platform", nullable=True, unit="s", minimum=0),
-        Column("time_quality", "string", "how the times were found", allowed=("MEASURED", "CALIBRATED", "INTERPOLATED", "MISSING")),
+        Column(
+            "time_quality",
+            "string",
+            "how the times were found",
+            allowed=("MEASURED", "CALIBRATED", "INTERPOLATED", "MISSING"),
+        ),
         Column("sigma_s", "double", "standard error of the departure", nullable=True, unit="s", minimum=0),
         *_PLAN,
         *_MATCH,
-        Column("departure_load", "int", "passengers on board at departure; comes with passenger counting", nullable=True, minimum=0),
+        Column(
+            "departure_load",
+            "int",
+            "passengers on board at departure; comes with passenger counting",
+            nullable=True,
+            minimum=0,
+        ),
         Column("apc_coverage", "double", "share of cars that count passengers", nullable=True, minimum=0, maximum=1),
         *ORIGIN,
     ),
@@ -85,14 +100,17 @@ TABLE = Table(
         ),
         Rule.none(
             "matched_share",
-            "SELECT * FROM (SELECT avg(matched) AS share FROM (SELECT max(CASE WHEN planned_trip_id IS NULL THEN 0 ELSE 1 END) AS matched"
-            " FROM {batch} WHERE status <> 'NON_REVENUE' GROUP BY service_date, run_id)) WHERE share < 0.97",
+            "SELECT * FROM (SELECT avg(matched) AS share FROM ("
+            "SELECT max(CASE WHEN planned_trip_id IS NULL THEN 0 ELSE 1 END) AS matched FROM {batch}"
+            " WHERE status <> 'NON_REVENUE' GROUP BY service_date, run_id))"
+            " WHERE share < 0.97",
             "At least 97 % of the runs are matched with a trip.",
             WARNING,
         ),
         Rule.none(
             "measured_share",
-            "SELECT * FROM (SELECT avg(CASE WHEN time_quality IN ('MEASURED', 'CALIBRATED') THEN 1 ELSE 0 END) AS share FROM {batch}) WHERE share < 0.95",
+            "SELECT * FROM (SELECT avg(CASE WHEN time_quality IN ('MEASURED', 'CALIBRATED') THEN 1 ELSE 0 END)"
+            " AS share FROM {batch}) WHERE share < 0.95",
             "At least 95 % of the times are measured.",
             INFO,
         ),

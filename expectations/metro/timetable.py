@@ -18,7 +18,14 @@ TABLE = Table(
         Column("stop_id", "string", "platform, or the stop where the plan names no platform"),
         Column("station_id", "string", "station of the stop"),
         Column("planned_arrival_ts", "timestamp", "planned arrival", nullable=True),
-        Column("planned_departure_s", "int", "planned departure since noon minus 12 hours; may pass 86,400", unit="s", minimum=0, maximum=172800),
+        Column(
+            "planned_departure_s",
+            "int",
+            "planned departure since noon minus 12 hours; may pass 86,400",
+            unit="s",
+            minimum=0,
+            maximum=172800,
+        ),
         Column("planned_departure_ts", "timestamp", "planned departure"),
         Column("stop_role", "string", "place of the call in its trip", allowed=("ORIGIN", "INTERMEDIATE", "TERMINAL")),
         Column("run_number", "string", "number that the train is to carry", nullable=True),
@@ -28,11 +35,16 @@ TABLE = Table(
     ),
     replace=keys("service_date"),
     rules=(
-        Rule.row("arrival_first", "planned_arrival_ts <= planned_departure_ts", "A train is planned to arrive before it departs."),
+        Rule.row(
+            "arrival_first",
+            "planned_arrival_ts <= planned_departure_ts",
+            "A train is planned to arrive before it departs.",
+        ),
         Rule.none(
             "calls_in_order",
-            "SELECT trip_id, stop_sequence FROM (SELECT *, lag(planned_departure_s) OVER (PARTITION BY service_date, trip_id ORDER BY stop_sequence)"
-            " AS before_s FROM {batch}) WHERE planned_departure_s < before_s",
+            "SELECT trip_id, stop_sequence FROM (SELECT *, lag(planned_departure_s)"
+            " OVER (PARTITION BY service_date, trip_id ORDER BY stop_sequence) AS before_s"
+            " FROM {batch}) WHERE planned_departure_s < before_s",
             "Planned departures of a trip never go back in time.",
             WARNING,
         ),

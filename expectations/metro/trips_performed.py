@@ -11,7 +11,9 @@ TABLE = Table(
         Column("service_date", "date", "day of service"),
         Column("trip_id_performed", "string", "the train's run (run_id)"),
         Column("vehicle_id", "string", "leading vehicle", nullable=True),
-        Column("trip_id_scheduled", "string", "planned trip that most of the run's visits were matched with", nullable=True),
+        Column(
+            "trip_id_scheduled", "string", "planned trip that most of the run's visits were matched with", nullable=True
+        ),
         Column("route_id", "string", "line that the train showed", nullable=True),
         Column("corridor_group", "string", "lines that share trains or track order"),
         Column("direction_id", "int", "direction of travel", minimum=0, maximum=1),
@@ -19,15 +21,29 @@ TABLE = Table(
         Column("trip_end_stop_id", "string", "last platform so far"),
         Column("actual_trip_start", "timestamp", "departure at the first platform", nullable=True),
         Column("actual_trip_end", "timestamp", "arrival at the last platform so far", nullable=True),
-        Column("in_service", "string", "whether it carries passengers", allowed=("In passenger service", "Other not in service")),
-        Column("schedule_relationship", "string", "whether the run was in the plan", allowed=("Scheduled", "Added", "Unscheduled")),
+        Column(
+            "in_service",
+            "string",
+            "whether it carries passengers",
+            allowed=("In passenger service", "Other not in service"),
+        ),
+        Column(
+            "schedule_relationship",
+            "string",
+            "whether the run was in the plan",
+            allowed=("Scheduled", "Added", "Unscheduled"),
+        ),
         Column("visits", "int", "visits of the run so far", minimum=1),
-        Column("match_method", "string", "pass in which the trip was found", nullable=True, allowed=("RUN_NUMBER", "ASSIGNMENT", "RESIDUAL")),
+        Column(
+            "match_method",
+            "string",
+            "pass in which the trip was found",
+            nullable=True,
+            allowed=("RUN_NUMBER", "ASSIGNMENT", "RESIDUAL"),
+        ),
         Column("loaded_at", "timestamp", "end of the run's window", metadata=True),
     ),
     replace=keys("service_date"),
-    rules=(
-        Rule.row("in_order", "actual_trip_start <= actual_trip_end OR visits = 1", "A run ends after it begins."),
-    ),
+    rules=(Rule.row("in_order", "actual_trip_start <= actual_trip_end OR visits = 1", "A run ends after it begins."),),
     may_be_empty=True,
 )

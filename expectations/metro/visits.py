@@ -40,13 +40,15 @@ TABLE = Table(
         # What another system observed is taken as it is: rules about dwell are for what we derived.
         Rule.row(
             "dwell",
-            "source_file IS NOT NULL OR at_terminal OR NOT revenue OR unix_millis(departure_ts) - unix_millis(arrival_ts) BETWEEN 5000 AND 1800000",
-            "Outside of terminals a derived stop of a train with passengers lasts 5 to 1,800 s; a shorter one is a pass.",
+            "source_file IS NOT NULL OR at_terminal OR NOT revenue"
+            " OR unix_millis(departure_ts) - unix_millis(arrival_ts) BETWEEN 5000 AND 1800000",
+            "Outside of terminals a derived stop of a train in service lasts 5 to 1,800 s; a shorter one is a pass.",
         ),
         Rule.none(
             "one_place_at_a_time",
-            "SELECT vehicle_id, run_id, arrival_ts FROM (SELECT *, lag(departure_ts) OVER (PARTITION BY vehicle_id ORDER BY anchor_ts, run_id, visit_seq)"
-            " AS left_ts FROM {batch} WHERE vehicle_id IS NOT NULL AND source_file IS NULL) WHERE arrival_ts < left_ts",
+            "SELECT vehicle_id, run_id, arrival_ts FROM (SELECT *, lag(departure_ts)"
+            " OVER (PARTITION BY vehicle_id ORDER BY anchor_ts, run_id, visit_seq) AS left_ts"
+            " FROM {batch} WHERE vehicle_id IS NOT NULL AND source_file IS NULL) WHERE arrival_ts < left_ts",
             "No vehicle is in two places at once.",
             WARNING,
         ),

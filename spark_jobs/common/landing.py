@@ -234,8 +234,8 @@ def _time_zones() -> set[str]:
 
 def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
     """Why a file's columns cannot be the contract's, or None."""
-    if len(schema.names) > _MOST_COLUMNS:
-        return f"has {len(schema.names):,} columns"
+    if len(own := [name for name in schema.names if name not in (ROW, UNREADABLE)]) > _MOST_COLUMNS:
+        return f"has {len(own):,} columns"
     lower = [name.lower() for name in schema.names]
     if twins := sorted({name for name in schema.names if lower.count(name.lower()) > 1}):
         return f"names a column more than once: {', '.join(twins)}"

@@ -1,8 +1,9 @@
 """Chains OCCUPY messages of one day into train runs.
 
-A train in section b that came from section a is the train that was last seen to enter a. Where messages are lost the chain is mended over
-the gap: upstream, nearest first, to the latest train that was seen there and nowhere after. Run numbers are not needed; where both sides
-have one they must agree before a gap is mended.
+A train in section b that came from section a is the train that was last seen to enter a. Where messages are lost the
+chain is mended over the gap: upstream, nearest first, to the latest train that was seen there and nowhere after. Run
+numbers are not
+needed; where both sides have one they must agree before a gap is mended.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ FREE_FLOW_MS = 12.0
 
 @dataclass
 class Chains:
-    """``previous``: the OCCUPY before, by row number (-1: the first of its run); ``lost``: sections between them that said nothing."""
+    """``previous``: the OCCUPY before, by row number (-1: the first of its run); ``lost``: sections between them that
+    said nothing.
+    """
 
     section: np.ndarray
     time_s: np.ndarray
@@ -68,8 +71,12 @@ def last_seen(section: np.ndarray, time_s: np.ndarray, at: np.ndarray, until_s: 
     return np.where(known & (section[row] == at if len(order) else False), row, -1)
 
 
-def _adjacent(section: np.ndarray, came_from: np.ndarray, time_s: np.ndarray, track: Track, params: MetroParams) -> np.ndarray:
-    """Links to the last train seen in the section that the message says the train came from; each train goes on once."""
+def _adjacent(
+    section: np.ndarray, came_from: np.ndarray, time_s: np.ndarray, track: Track, params: MetroParams
+) -> np.ndarray:
+    """Links to the last train seen in the section that the message says the train came from; each train goes on
+    once.
+    """
     from_track = np.where((came_from >= 0) & ~track.is_turnback[came_from], came_from, -1)
     row = last_seen(section, time_s, from_track, time_s + CLOCK_SLACK_S)
     near = (row >= 0) & (time_s - time_s[row] <= 60.0 * params.chain_max_gap_min)
@@ -83,7 +90,9 @@ def _median_step_s(section: np.ndarray, time_s: np.ndarray, previous: np.ndarray
     """Median seconds from OCCUPY of a section to OCCUPY of the next one; by its length where it was not seen today."""
     linked = previous >= 0
     steps = pd.Series(time_s[linked] - time_s[previous[linked]]).groupby(section[previous[linked]]).median()
-    return np.asarray(steps.reindex(range(len(track.ids))).fillna(pd.Series(track.length_m / FREE_FLOW_MS)).to_numpy(float))
+    return np.asarray(
+        steps.reindex(range(len(track.ids))).fillna(pd.Series(track.length_m / FREE_FLOW_MS)).to_numpy(float)
+    )
 
 
 def _mend(chains: Chains, came_from: np.ndarray, number: np.ndarray, track: Track, params: MetroParams) -> None:
@@ -103,7 +112,13 @@ def _mend(chains: Chains, came_from: np.ndarray, number: np.ndarray, track: Trac
 
 
 def _find_end(
-    row: int, chains: Chains, ends: dict[int, list[int]], came_from: int, number: np.ndarray, track: Track, params: MetroParams
+    row: int,
+    chains: Chains,
+    ends: dict[int, list[int]],
+    came_from: int,
+    number: np.ndarray,
+    track: Track,
+    params: MetroParams,
 ) -> tuple[int, list[int]] | None:
     """The end of the chain that goes on in ``row``, and the sections in between."""
     named = number[row] is not None

@@ -39,8 +39,10 @@ def last_offsets(known: DataFrame, window: Window, params: MetroParams) -> DataF
 def learn_offsets(events: DataFrame, window: Window, params: MetroParams) -> DataFrame:
     """service_date, source_system, offset_s, samples; no rows unless the params say learn.
 
-    A step is the time between two successive OCCUPY of one train. Between plain sections a train runs at even speed, so the step is the
-    section's length over the speed. What is more is the difference of two clocks; least squares over all borders gives each clock.
+    A step is the time between two successive OCCUPY of one train. Between plain sections a train runs at even speed,
+    so the step is the section's length over the speed. What is more is the difference of two clocks; least squares
+    over all borders gives
+    each clock.
     """
     from pyspark.sql import functions as F
 
@@ -51,30 +53,39 @@ def learn_offsets(events: DataFrame, window: Window, params: MetroParams) -> Dat
     day = service_days(window, params)[0]
 
     def solve(rows: pd.DataFrame) -> pd.DataFrame:
-        return solve_offsets(rows, params.clock_min_samples).assign(service_date=day)[list(clock_offsets.TABLE.column_names)]
+        return solve_offsets(rows, params.clock_min_samples).assign(service_date=day)[
+            list(clock_offsets.TABLE.column_names)
+        ]
 
-    return medians.groupBy(F.lit(0).alias("all")).applyInPandas(solve, schema=clock_offsets.TABLE.ddl())
+    solved: DataFrame = medians.groupBy(F.lit(0).alias("all")).applyInPandas(solve, schema=clock_offsets.TABLE.ddl())
+    return solved
 
 
 def plain_steps(events: DataFrame) -> DataFrame:
-    """Steps of numbered trains from one plain section into the next one, with the systems on both sides."""
+    """Steps of trains from one plain section into the next one, with the systems on both sides.
+
+    Both messages name the border: one by the section that the train goes to, the other by the one it came from.
+    """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
 
-    train = W.partitionBy("train_describer").orderBy("event_ts", "message_seq")
-    occupied = events.where("event_type = 'OCCUPY' AND train_describer IS NOT NULL")
-    both = occupied.select(
+    plain = events.where("event_type = 'OCCUPY' AND NOT is_platform AND NOT is_terminal")
+    timed = plain.withColumn("at_ms", F.unix_millis("event_ts"))
+    told = [F.col(name) for name in ("source_system", "length_m", "at_ms")]
+    here, to, came_from = F.col("section_id"), F.col("next_section_id"), F.col("prev_section_id")
+    enters = timed.select(F.lit(0).alias("side"), here, to.alias("following"), *told)
+    leaves = timed.select(F.lit(1).alias("side"), came_from.alias("section_id"), here.alias("following"), *told)
+    border = W.partitionBy("section_id", "following").orderBy("at_ms", "side")
+    both = enters.unionByName(leaves).select(
+        "section_id",
         F.col("source_system").alias("to_system"),
-        F.lag("source_system").over(train).alias("from_system"),
-        F.lag("section_id").over(train).alias("section_id"),
-        F.lag("length_m").over(train).alias("length_m"),
-        F.lag("is_platform").over(train).alias("after_platform"),
-        F.array_contains(F.lag("next_sections").over(train), F.col("section_id")).alias("adjacent"),
-        ((F.unix_millis("event_ts") - F.lag(F.unix_millis("event_ts")).over(train)) / 1000).alias("step_s"),
-        "is_platform",
+        F.lag("source_system").over(border).alias("from_system"),
+        F.lag("length_m").over(border).alias("length_m"),
+        ((F.col("at_ms") - F.lag("at_ms").over(border)) / 1000).alias("step_s"),
+        ((F.col("side") == 1) & (F.lag("side").over(border) == 0)).alias("one_train"),
     )
     low, high = _ACCEPTED_STEP_S
-    return both.where("adjacent AND NOT after_platform AND NOT is_platform").where(F.col("step_s").between(low, high))
+    return both.where("one_train").where(F.col("step_s").between(low, high))
 
 
 def solve_offsets(steps: pd.DataFrame, min_samples: int) -> pd.DataFrame:
@@ -95,4 +106,10 @@ def solve_offsets(steps: pd.DataFrame, min_samples: int) -> pd.DataFrame:
     excess = np.append((across.step_s - across.length_m * pace_s_per_m).to_numpy(float), 0.0)
     solved = np.linalg.lstsq(design, excess, rcond=None)[0]
     counts = pd.concat([across.set_index(side).samples for side in ("from_system", "to_system")]).groupby(level=0).sum()
-    return pd.DataFrame({"source_system": systems, "offset_s": np.round(solved - np.median(solved), 3), "samples": counts.reindex(systems).to_numpy()})
+    return pd.DataFrame(
+        {
+            "source_system": systems,
+            "offset_s": np.round(solved - np.median(solved), 3),
+            "samples": counts.reindex(systems).to_numpy(),
+        }
+    )

@@ -53,7 +53,7 @@ LANDING_TABLES = {
     "source_row long",
     "stops": "stop_id string, stop_name string, parent_station string, stop_lat double, stop_lon double, "
     f"platform_code string, {PLAN_FIELDS}",
-    "routes": f"route_id string, route_short_name string, corridor_group string, {PLAN_FIELDS}",
+    "routes": f"route_id string, route_short_name string, corridor_group string, agency_timezone string, {PLAN_FIELDS}",
     "trips": "trip_id string, route_id string, service_id string, direction_id int, trip_headsign string, "
     f"block_id string, run_number string, {PLAN_FIELDS}",
     "stop_times": "trip_id string, stop_sequence int, stop_id string, arrival_time string, departure_time string, "
@@ -149,12 +149,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def corridor_groups(observed: pd.DataFrame, planned: pd.DataFrame, chosen: list[str]) -> pd.Series:
-    """route_id -> corridor group: as chosen on the command line, else the observed trunk, else the route."""
+    """route_id -> corridor group: as chosen on the command line, else the route itself."""
     routes = pd.Index(sorted(set(observed.route_id) | set(planned.route_id)))
     groups = pd.Series(routes, index=routes)
-    if "trunk_route_id" in observed:
-        trunks = observed.dropna(subset=["trunk_route_id"])
-        groups.update(trunks.sort_values("trunk_route_id").groupby("route_id").trunk_route_id.first().astype(str))
     for choice in chosen:
         route, equals, group = choice.partition("=")
         if not (route and equals and group):
@@ -215,7 +212,12 @@ def plan_tables(
             {"stop_id": stops, "stop_name": stops, "parent_station": station_of.reindex(stops).to_numpy(object)}
         ),
         "routes": pd.DataFrame(
-            {"route_id": groups.index, "route_short_name": groups.index, "corridor_group": groups.to_numpy()}
+            {
+                "route_id": groups.index,
+                "route_short_name": groups.index,
+                "corridor_group": groups.to_numpy(),
+                "agency_timezone": str(day.zone),
+            }
         ),
         "trips": trips[["trip_id", "route_id", "direction_id"]].assign(service_id=day.service_id),
         "stop_times": calls[["trip_id", "stop_sequence", "stop_id", "departure_time"]].assign(

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 GROUP = ["service_date", "corridor_group", "direction_id"]
-_VISIT = ["run_id", "visit_seq", "line_id", "stop_id", "station_id", "train_number", "vehicle_id", "revenue", "arrival_ts", "departure_ts", "anchor_ts"]
+_VISIT = [
+    "run_id", "visit_seq", "line_id", "stop_id", "station_id", "train_number", "vehicle_id", "revenue", "arrival_ts",
+    "departure_ts", "anchor_ts",
+]  # fmt: skip
 _CALL = [
-    "trip_id", "stop_sequence", "route_id", "stop_id", "station_id", "planned_departure_ts", "stop_role", "run_number", "block_id", "change", "outage",
+    "trip_id", "stop_sequence", "route_id", "stop_id", "station_id", "planned_departure_ts", "stop_role", "run_number",
+    "block_id", "change", "outage",
 ]  # fmt: skip
 _PIN = ["pin_trip_id", "pin_method"]
 
@@ -24,8 +28,8 @@ _PIN = ["pin_trip_id", "pin_method"]
 def matches(visits: DataFrame, calls: DataFrame, pins: DataFrame, window: Window, params: MetroParams) -> DataFrame:
     """service_date + MATCH_COLUMNS: each visit and each call in exactly one row.
 
-    ``pins`` (service_date, run_id, pin_trip_id, pin_method) hold on to what earlier windows decided. While the day goes on, the clock is
-    the window's end.
+    ``pins`` (service_date, run_id, pin_trip_id, pin_method) hold on to what earlier windows decided. While the day
+    goes on, the clock is the window's end.
     """
     now = None if params.day_over else pd.Timestamp(window.end)
     pinned = visits.select(*GROUP, *_VISIT).join(pins, on=["service_date", "run_id"], how="left")

@@ -1,7 +1,7 @@
 """Movements: messages of the interlockings, each once, on one clock.
 
-Reads `movement_event`, `infra_section` and the clock offsets of the last settled day. Writes `movements` and, at night, the day's own
-`clock_offsets`. Every message read is published, quarantined, or left out with a reason.
+Reads `movement_event`, `infra_section` and the clock offsets of the last settled day. Writes `movements` and, at
+night, the day's own `clock_offsets`. Every message read is published, quarantined, or left out with a reason.
 """
 
 from __future__ import annotations
@@ -62,7 +62,13 @@ def with_section(events: DataFrame, sections: DataFrame) -> DataFrame:
     """What the register says about the section; a register that is not supplied knows no section."""
     from pyspark.sql import functions as F
 
-    known = sections.select("section_id", "is_terminal", "next_sections", "length_m", F.col("platform_stop_id").isNotNull().alias("is_platform"))
+    known = sections.select(
+        "section_id",
+        "is_terminal",
+        "next_sections",
+        "length_m",
+        F.col("platform_stop_id").isNotNull().alias("is_platform"),
+    )
     known = known.withColumn("section_known", F.lit(True))
     joined = events.join(F.broadcast(known), on="section_id", how="left")
     return joined.withColumn("section_known", F.coalesce("section_known", F.lit(False)))
@@ -80,10 +86,16 @@ def flag_stuck(events: DataFrame, window: Window, params: MetroParams) -> DataFr
     occupied = (F.col("event_type") == "OCCUPY") & ~F.coalesce("is_terminal", F.lit(False)) & F.col(DROPPED).isNull()
     silent_until = F.coalesce(F.lead("event_ts").over(section), F.lit(window.end))
     limit = F.col("event_ts") + F.expr(f"INTERVAL {params.stuck_after_min} MINUTES")
-    traffic = events.where(occupied).groupBy(F.col("section_id").alias("_beyond")).agg(F.max("event_ts").alias("_traffic_ts"))
-    found = events.withColumns({"_silent": occupied & (silent_until > limit), "_limit": limit, "_beyond": F.get("next_sections", F.lit(0))})
+    traffic = (
+        events.where(occupied).groupBy(F.col("section_id").alias("_beyond")).agg(F.max("event_ts").alias("_traffic_ts"))
+    )
+    found = events.withColumns(
+        {"_silent": occupied & (silent_until > limit), "_limit": limit, "_beyond": F.get("next_sections", F.lit(0))}
+    )
     found = found.join(F.broadcast(traffic), on="_beyond", how="left")
-    return found.withColumn("stuck", F.col("_silent") & F.coalesce(F.col("_traffic_ts") > F.col("_limit"), F.lit(False)))
+    return found.withColumn(
+        "stuck", F.col("_silent") & F.coalesce(F.col("_traffic_ts") > F.col("_limit"), F.lit(False))
+    )
 
 
 STAGE = Stage(

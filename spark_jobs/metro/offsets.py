@@ -1,4 +1,6 @@
-"""Seconds between a train's standstill and the OCCUPY messages around it: from geometry, and learnt from the trains' doors."""
+"""Seconds between a train's standstill and the OCCUPY messages around it: from geometry, and learnt from the trains'
+doors.
+"""
 
 from __future__ import annotations
 
@@ -36,18 +38,24 @@ def clearing_s(params: MetroParams) -> Column:
 
 
 def learn_departures(traced: DataFrame, doors: DataFrame, params: MetroParams) -> DataFrame:
-    """PLATFORM, off_dep_s and samples where enough visits show their last door closing; no rows unless the params say learn.
+    """PLATFORM, off_dep_s and samples where enough visits show their last door closing, if the params say learn.
 
     off_dep = (n·median + k·geometric) / (n + k): few visits stay near geometry.
     """
     from pyspark.sql import functions as F
 
     wanted = F.lit(params.learn)
-    closings = doors.where(wanted & (F.col("event_type") == "Door closed")).select("vehicle_id", F.col("event_timestamp").alias("closed_ts"))
+    closings = doors.where(wanted & (F.col("event_type") == "Door closed")).select(
+        "vehicle_id", F.col("event_timestamp").alias("closed_ts")
+    )
     seen = traced.where(wanted & (F.col("left_by") == "OCCUPY") & F.col("vehicle_id").isNotNull())
-    during = (F.col("closed_ts") >= F.col("entered_ts")) & (F.col("closed_ts") <= F.col("left_ts") + F.expr("INTERVAL 5 SECONDS"))
+    during = (F.col("closed_ts") >= F.col("entered_ts")) & (
+        F.col("closed_ts") <= F.col("left_ts") + F.expr("INTERVAL 5 SECONDS")
+    )
     pairs = seen.join(closings, on="vehicle_id", how="inner").where(during)
-    last = pairs.groupBy("service_date", "run_id", "visit_seq", *PLATFORM, "left_ts", starting_s(params).alias("geometric_s"))
+    last = pairs.groupBy(
+        "service_date", "run_id", "visit_seq", *PLATFORM, "left_ts", starting_s(params).alias("geometric_s")
+    )
     samples = last.agg(F.max("closed_ts").alias("closed_ts"))
     off_s = (F.unix_micros("left_ts") - F.unix_micros("closed_ts")) / 1e6
     learnt = samples.groupBy("service_date", *PLATFORM).agg(
@@ -55,7 +63,9 @@ def learn_departures(traced: DataFrame, doors: DataFrame, params: MetroParams) -
     )
     prior = params.offset_prior_visits
     shrunk = (F.col("samples") * F.col("median_s") + prior * F.col("geometric_s")) / (F.col("samples") + prior)
-    return learnt.where(F.col("samples") >= params.offset_min_visits).select("service_date", *PLATFORM, shrunk.alias("off_dep_s"), "samples")
+    return learnt.where(F.col("samples") >= params.offset_min_visits).select(
+        "service_date", *PLATFORM, shrunk.alias("off_dep_s"), "samples"
+    )
 
 
 def with_times(traced: DataFrame, learnt: DataFrame, params: MetroParams) -> DataFrame:
@@ -68,28 +78,37 @@ def with_times(traced: DataFrame, learnt: DataFrame, params: MetroParams) -> Dat
     off_s = F.when(left_by == "RELEASE", clearing_s(params)).otherwise(F.coalesce("off_dep_s", starting_s(params)))
     quality = F.when(F.col("left_ts").isNull(), "MISSING").when(left_by == "INTERPOLATED", "INTERPOLATED")
     quality = quality.when((left_by == "OCCUPY") & F.col("off_dep_s").isNotNull(), "CALIBRATED").otherwise("MEASURED")
-    sigma = F.when(F.col("time_quality") == "MEASURED", params.sigma_measured_s).when(F.col("time_quality") == "CALIBRATED", params.sigma_calibrated_s)
+    sigma = F.when(F.col("time_quality") == "MEASURED", params.sigma_measured_s).when(
+        F.col("time_quality") == "CALIBRATED", params.sigma_calibrated_s
+    )
     times = {
         "arrival_ts": _later("entered_ts", braking_s(params)),
         "departure_ts": _later("left_ts", -off_s),
         "time_quality": quality,
     }
-    timed = visits.withColumns(times).withColumn("sigma_s", sigma.when(F.col("time_quality") == "INTERPOLATED", params.sigma_interpolated_s))
+    timed = visits.withColumns(times).withColumn(
+        "sigma_s", sigma.when(F.col("time_quality") == "INTERPOLATED", params.sigma_interpolated_s)
+    )
     return smoothed(timed, params) if params.smooth else timed
 
 
 def smoothed(visits: DataFrame, params: MetroParams) -> DataFrame:
     """Put in order what measuring errors have put out of it: arrival ≤ departure ≤ next arrival.
 
-    A train that was stopping has stopped for some seconds: where arrival and departure lie too close, the arrival gives way.
+    A train that was stopping has stopped for some seconds: where arrival and departure lie too close, the arrival
+    gives way.
     """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
 
     run = W.partitionBy("service_date", "run_id").orderBy("visit_seq")
-    latest_arrival = F.when(F.col("stopping"), F.col("departure_ts") - F.expr("INTERVAL 5 SECONDS")).otherwise(F.col("departure_ts"))
+    latest_arrival = F.when(F.col("stopping"), F.col("departure_ts") - F.expr("INTERVAL 5 SECONDS")).otherwise(
+        F.col("departure_ts")
+    )
     stopping = F.unix_millis("departure_ts") - F.unix_millis("arrival_ts") > -5000
-    visits = visits.withColumn("stopping", stopping & ~F.coalesce(F.col("destination_code").isin(*params.depot_destinations), F.lit(False)))
+    visits = visits.withColumn(
+        "stopping", stopping & ~F.coalesce(F.col("destination_code").isin(*params.depot_destinations), F.lit(False))
+    )
     visits = visits.withColumn("arrival_ts", F.least("arrival_ts", latest_arrival))
     return visits.withColumn("arrival_ts", F.greatest("arrival_ts", F.lag("departure_ts").over(run)))
 

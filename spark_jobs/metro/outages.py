@@ -11,18 +11,27 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def with_outage(calls: DataFrame, movements: DataFrame, sections: DataFrame, seen: Window, params: MetroParams) -> DataFrame:
-    """The calls with ``outage``: planned inside of a gap at their platform's interlocking and not withdrawn by a plan change.
+def with_outage(
+    calls: DataFrame, movements: DataFrame, sections: DataFrame, seen: Window, params: MetroParams
+) -> DataFrame:
+    """The calls with ``outage``: planned inside of a gap at their platform's interlocking, and not withdrawn.
 
-    ``calls`` has ``change``; ``seen`` is the time of which movements are known. A single silent trip is no gap: it may be cancelled.
+    ``calls`` has ``change``; ``seen`` is the time of which movements are known. A single silent trip is no gap: it may
+    be cancelled.
     """
     from pyspark.sql import functions as F
 
-    platforms = sections.where("platform_stop_id IS NOT NULL").select(F.col("platform_stop_id").alias("stop_id"), "source_system")
+    platforms = sections.where("platform_stop_id IS NOT NULL").select(
+        F.col("platform_stop_id").alias("stop_id"), "source_system"
+    )
     gaps = silences(movements, platforms, seen, params)
     expected = calls.where(~F.coalesce(F.col("change").isin("CANCEL", "PART_CANCEL"), F.lit(False)))
-    expected = expected.select("service_date", "trip_id", "stop_sequence", "stop_id", "planned_departure_ts").join(F.broadcast(platforms), on="stop_id", how="inner")
-    inside = (F.col("planned_departure_ts") > F.col("silent_from")) & (F.col("planned_departure_ts") < F.col("silent_until"))
+    expected = expected.select("service_date", "trip_id", "stop_sequence", "stop_id", "planned_departure_ts").join(
+        F.broadcast(platforms), on="stop_id", how="inner"
+    )
+    inside = (F.col("planned_departure_ts") > F.col("silent_from")) & (
+        F.col("planned_departure_ts") < F.col("silent_until")
+    )
     silent = expected.join(F.broadcast(gaps), on="source_system", how="inner").where(inside)
     real = silent.groupBy("source_system", "silent_from").agg(F.count_distinct("trip_id").alias("trips"))
     real = real.where(F.col("trips") >= params.outage_min_trips).select("source_system", "silent_from")
@@ -39,8 +48,16 @@ def silences(movements: DataFrame, platforms: DataFrame, seen: Window, params: M
 
     inside = movements.where((F.col("event_ts") >= F.lit(seen.start)) & (F.col("event_ts") < F.lit(seen.end)))
     heard = inside.groupBy("source_system", F.date_trunc("minute", "event_ts").alias("heard_ts")).count().drop("count")
-    ends = platforms.select("source_system").distinct().withColumn("heard_ts", F.explode(F.array(F.lit(seen.start), F.lit(seen.end))))
+    ends = (
+        platforms.select("source_system")
+        .distinct()
+        .withColumn("heard_ts", F.explode(F.array(F.lit(seen.start), F.lit(seen.end))))
+    )
     system = W.partitionBy("source_system").orderBy("heard_ts")
     until = F.lead("heard_ts").over(system)
-    pairs = heard.unionByName(ends).select("source_system", F.col("heard_ts").alias("silent_from"), until.alias("silent_until"))
-    return pairs.where(F.col("silent_until") - F.col("silent_from") > F.expr(f"INTERVAL {params.outage_after_min} MINUTES"))
+    pairs = heard.unionByName(ends).select(
+        "source_system", F.col("heard_ts").alias("silent_from"), until.alias("silent_until")
+    )
+    return pairs.where(
+        F.col("silent_until") - F.col("silent_from") > F.expr(f"INTERVAL {params.outage_after_min} MINUTES")
+    )

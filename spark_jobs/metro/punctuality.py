@@ -1,7 +1,7 @@
 """Punctuality: how many planned departures left on time, by day and by quarter of an hour, line and direction.
 
-Reads `planned_calls` of this run. Writes `kpi_daily`, `kpi_15min` and `otp_sensitivity`. Cancelled departures count against; departures in a
-gap of the data are left out and counted; those still pending do not count yet.
+Reads `planned_calls` of this run. Writes `kpi_daily`, `kpi_15min` and `otp_sensitivity`. Cancelled departures count
+against; departures in a gap of the data are left out and counted; those still pending do not count yet.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ def transform(calls: DataFrame, *, window: Window, params: MetroParams) -> tuple
     judged = judged_calls(calls, window, params).persist()
     ruled = by_rule(judged, params)
     daily = measured(ruled, ["service_date", "route_id", "direction_id"])
-    quarters = measured(ruled.withColumn("slot_start", slot_start()), ["service_date", "slot_start", "route_id", "direction_id"])
+    quarters = measured(
+        ruled.withColumn("slot_start", slot_start()), ["service_date", "slot_start", "route_id", "direction_id"]
+    )
     grid = sensitivity(judged, params)
     return (
         daily.select(*kpi_daily.TABLE.column_names),

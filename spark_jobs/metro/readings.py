@@ -1,6 +1,7 @@
 """Readings: what the signalling assets measured, each reading once.
 
-Reads `signal_reading`, three million rows a day; writes `signal_readings`. Every reading is published, quarantined, or left out with a reason.
+Reads `signal_reading`, three million rows a day; writes `signal_readings`. Every reading is published, quarantined, or
+left out with a reason.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def arrived_in_scope(readings: DataFrame, window: Window, params: MetroParams) -
 def without_repeats(readings: DataFrame) -> DataFrame:
     """Mark readings sent again: all but the first to arrive.
 
-    Hashes of the ids are counted first, and only rows whose hash is there twice are compared: sorting millions of whole rows to find a
-    handful of repeats costs ten times as much.
+    Hashes of the ids are counted first, and only rows whose hash is there twice are compared: sorting millions of
+    whole rows to find a handful of repeats costs ten times as much.
     """
     from pyspark.sql import functions as F
 

@@ -23,7 +23,9 @@ def pins_of(state: DataFrame, params: MetroParams) -> DataFrame:
     return held.select(*RUN, F.col("trip_id").alias("pin_trip_id"), F.col("method").alias("pin_method"))
 
 
-def state_of(matches: DataFrame, actual: DataFrame, visits: DataFrame, state: DataFrame, window: Window, params: MetroParams) -> DataFrame:
+def state_of(
+    matches: DataFrame, actual: DataFrame, visits: DataFrame, state: DataFrame, window: Window, params: MetroParams
+) -> DataFrame:
     """The state after this run: of the runs it judged, and unchanged of those it no longer reaches."""
     from pyspark.sql import functions as F
 
@@ -39,7 +41,9 @@ def state_of_judged(matches: DataFrame, actual: DataFrame, window: Window, param
     """The trip that most of a run's visits were matched with; by the smaller trip id where two have as many."""
     from pyspark.sql import functions as F
 
-    rows = matches.where("run_id IS NOT NULL").join(actual.select(*RUN, "visit_seq", "corridor_group", "direction_id", "anchor_ts"), on=[*RUN, "visit_seq"])
+    rows = matches.where("run_id IS NOT NULL").join(
+        actual.select(*RUN, "visit_seq", "corridor_group", "direction_id", "anchor_ts"), on=[*RUN, "visit_seq"]
+    )
     anchored = F.when(F.col("trip_id").isNotNull(), F.col("anchor_ts"))
     by_trip = rows.groupBy(*RUN, "corridor_group", "direction_id", "trip_id").agg(
         F.count("*").alias("pairs"),
@@ -77,9 +81,15 @@ def runs_performed(visits: DataFrame, state: DataFrame, window: Window, params: 
         F.count("*").cast("int").alias("visits"),
         F.bool_or("revenue").alias("revenue"),
     )
-    given = state.select(*RUN, F.col("trip_id").alias("trip_id_scheduled"), F.col("method").alias("match_method"), "status")
+    given = state.select(
+        *RUN, F.col("trip_id").alias("trip_id_scheduled"), F.col("method").alias("match_method"), "status"
+    )
     joined = runs.join(given, on=RUN, how="left")
-    relation = F.when(F.col("trip_id_scheduled").isNotNull(), "Scheduled").when(F.col("status") == "EXTRA", "Added").otherwise("Unscheduled")
+    relation = (
+        F.when(F.col("trip_id_scheduled").isNotNull(), "Scheduled")
+        .when(F.col("status") == "EXTRA", "Added")
+        .otherwise("Unscheduled")
+    )
     return joined.withColumns(
         {
             "trip_id_performed": F.col("run_id"),
@@ -95,7 +105,4 @@ def _status_of_run() -> Column:
     from pyspark.sql import functions as F
 
     order = ("NON_REVENUE", "SHORT_TURN", "SCHEDULED", "EXTRA")
-    choice = F
-    for status in order:
-        choice = choice.when(F.array_contains("statuses", status), status)
-    return choice.otherwise("UNMATCHED")
+    return F.coalesce(*[F.when(F.array_contains("statuses", status), status) for status in order], F.lit("UNMATCHED"))

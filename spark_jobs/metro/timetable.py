@@ -1,26 +1,22 @@
 """Timetable: the planned calls of each day of service, by the version of the plan that was in force.
 
-Reads the plan's landing tables. Writes `timetable`, replaced by day of service. The version of a day is the latest one published before the
-day begins; a later one supersedes only departures after its publication.
+Reads the plan's landing tables. Writes `timetable`, replaced by day of service. The version of a day is the latest one
+published before the day begins; a later one supersedes only departures after its publication.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, timetable, trips
 from spark_jobs.common.stage import Landed, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
+from spark_jobs.metro.plan_versions import CALL, VERSION, in_force, versions
 from spark_jobs.metro.scopes import plan_files, service_days
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-
-VERSION = ["plan_version", "published_ts"]
-CALL = ["service_date", "trip_id", "stop_sequence"]
 
 
 def transform(
@@ -63,7 +59,9 @@ def calls_of_day(stop_times: DataFrame, trips: DataFrame, running: DataFrame) ->
     """Every call of every trip that runs, in every version."""
     of_day = trips.join(running, on=["service_id", *VERSION], how="inner")
     of_day = of_day.select(*VERSION, "service_date", "trip_id", "route_id", "direction_id", "block_id", "run_number")
-    calls = stop_times.select(*VERSION, *CALL[1:], "stop_id", "platform_stop_id", "arrival_time", "departure_time", "timepoint")
+    calls = stop_times.select(
+        *VERSION, *CALL[1:], "stop_id", "platform_stop_id", "arrival_time", "departure_time", "timepoint"
+    )
     return calls.join(of_day, on=["trip_id", *VERSION], how="inner")
 
 
@@ -78,7 +76,9 @@ def at_stations(calls: DataFrame, stops: DataFrame) -> DataFrame:
 
 
 def timed(calls: DataFrame, routes: DataFrame, params: MetroParams) -> DataFrame:
-    """Planned times as seconds from noon minus 12 hours and as instants, in the line's own time zone where it has one."""
+    """Planned times as seconds from noon minus 12 hours and as instants, in the line's own time zone where it has
+    one.
+    """
     from pyspark.sql import functions as F
 
     line = routes.select("route_id", "corridor_group", "agency_timezone", *VERSION)
@@ -114,40 +114,6 @@ def with_roles(calls: DataFrame) -> DataFrame:
     first, last = F.min("stop_sequence").over(trip), F.max("stop_sequence").over(trip)
     role = F.when(F.col("stop_sequence") == first, "ORIGIN").when(F.col("stop_sequence") == last, "TERMINAL")
     return calls.withColumn("stop_role", role.otherwise("INTERMEDIATE"))
-
-
-def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame:
-    """service_date, version, from_ts and until_ts: the departures for which each version is in force."""
-    from pyspark.sql import Window as W
-    from pyspark.sql import functions as F
-
-    zone, cut = ZoneInfo(params.timezone), timedelta(hours=params.service_day_cut_h)
-    begins = [F.struct(F.lit(day).alias("service_date"), F.lit(datetime(day.year, day.month, day.day, tzinfo=zone) + cut).alias("begins_ts"))
-              for day in service_days(window, params)]  # fmt: skip
-    known = trips.select(*VERSION).distinct().withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "day.*")
-    in_order = W.partitionBy("service_date").orderBy(*reversed(VERSION))
-    known = known.withColumn("until_ts", F.lead("published_ts").over(in_order))
-    base = F.col("published_ts") < F.col("begins_ts")
-    known = known.where(~(base & F.coalesce(F.col("until_ts") < F.col("begins_ts"), F.lit(False))))
-    return known.select("service_date", *VERSION, F.when(~base, F.col("published_ts")).alias("from_ts"), "until_ts")
-
-
-def in_force(calls: DataFrame, versions: DataFrame) -> DataFrame:
-    """Of each call the row of the first version that still stood at its departure.
-
-    A later version adds calls only after its publication; a call it moves from after to before that instant is kept.
-    """
-    from pyspark.sql import Window as W
-    from pyspark.sql import functions as F
-
-    dated = calls.join(F.broadcast(versions), on=["service_date", *VERSION], how="inner")
-    of_call = W.partitionBy(*CALL).orderBy(*reversed(VERSION))
-    departure = F.col("planned_departure_ts")
-    new = F.row_number().over(of_call) == 1
-    stands = F.coalesce(departure <= F.col("until_ts"), F.lit(True))
-    begun = F.coalesce(departure > F.col("from_ts"), F.lit(True))
-    valid = dated.withColumn("_valid", stands & (begun | ~new)).where("_valid")
-    return valid.withColumn("_place", F.row_number().over(of_call)).where("_place = 1")
 
 
 STAGE = Stage(

@@ -1,4 +1,6 @@
-"""From the chained OCCUPY messages of a day to visits at platforms, still without the seconds of braking and starting."""
+"""From the chained OCCUPY messages of a day to visits at platforms, still without the seconds of braking and
+starting.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.track import Track, epoch_s
 
 TRACED_COLUMNS = (
-    "service_date date, run_id string, visit_seq int, train_number string, line_id string, line_ids array<string>, direction_id int, "
-    "vehicle_id string, vehicle_consist string, units int, destination_code string, stop_id string, at_terminal boolean, length_m double, "
-    "stop_mark_m double, anchor_ts timestamp, entered_ts timestamp, left_ts timestamp, left_by string, entered_seen boolean"
+    "service_date date, run_id string, visit_seq int, train_number string, line_id string, line_ids array<string>, "
+    "direction_id int, vehicle_id string, vehicle_consist string, units int, destination_code string, stop_id string, "
+    "at_terminal boolean, length_m double, stop_mark_m double, anchor_ts timestamp, entered_ts timestamp, "
+    "left_ts timestamp, left_by string, entered_seen boolean"
 )
 # A platform's RELEASE belongs to the train that was seen in the platform at most this long ago.
 RELEASE_WITHIN_S = 1800.0
@@ -22,22 +25,33 @@ INTERPOSE_WITHIN_S = 180.0
 def trace(events: pd.DataFrame, sections: pd.DataFrame, params: MetroParams) -> pd.DataFrame:
     """Visits of one service day (columns as TRACED_COLUMNS) from its movements and the section register.
 
-    ``left_by`` tells what ended the visit: OCCUPY of the next section, RELEASE of the platform, INTERPOLATED, or nothing yet (none).
+    ``left_by`` tells what ended the visit: OCCUPY of the next section, RELEASE of the platform, INTERPOLATED, or
+    nothing yet (none).
     """
     names = [column.split()[0] for column in TRACED_COLUMNS.split(", ")]
     track = Track.of(sections)
-    events = events[track.number(events.section_id) >= 0].sort_values(["corrected_ts", "message_seq", "event_id"]).reset_index(drop=True)
+    events = (
+        events[track.number(events.section_id) >= 0]
+        .sort_values(["corrected_ts", "message_seq", "event_id"])
+        .reset_index(drop=True)
+    )
     occupied = events[events.event_type == "OCCUPY"].reset_index(drop=True)
     if occupied.empty:
         return pd.DataFrame(columns=names)
     chains = chain(occupied, epoch_s(occupied.corrected_ts), track, params)
     steps = _filled(occupied, chains)
     steps = _ended(steps, events[events.event_type == "RELEASE"], chains, track)
-    visits = steps[track.is_platform[steps.section]].merge(_runs(occupied, events, chains, sections, track), on="root", how="inner")
+    visits = steps[track.is_platform[steps.section]].merge(
+        _runs(occupied, events, chains, sections, track), on="root", how="inner"
+    )
     visits["visit_seq"] = visits.groupby("root").cumcount()
     at = sections.iloc[visits.section].reset_index(drop=True)
     visits = visits.assign(
-        stop_id=at.platform_stop_id, at_terminal=at.is_terminal, length_m=at.length_m, stop_mark_m=at.stop_mark_m, service_date=events.service_date.iloc[0]
+        stop_id=at.platform_stop_id,
+        at_terminal=at.is_terminal,
+        length_m=at.length_m,
+        stop_mark_m=at.stop_mark_m,
+        service_date=events.service_date.iloc[0],
     )
     for name in ("entered", "left"):
         visits[f"{name}_ts"] = pd.to_datetime((visits[f"{name}_s"] * 1e6).round(), unit="us")
@@ -45,7 +59,9 @@ def trace(events: pd.DataFrame, sections: pd.DataFrame, params: MetroParams) -> 
 
 
 def _filled(occupied: pd.DataFrame, chains: Chains) -> pd.DataFrame:
-    """Steps of all runs in order: row, root, section, entered_s, anchor_ts, entered_seen; lost ones lie between by the median run share."""
+    """Steps of all runs in order: row, root, section, entered_s, anchor_ts, entered_seen; lost ones lie between by
+    the median run share.
+    """
     seen = pd.DataFrame(
         {
             "root": chains.roots(),
@@ -74,10 +90,13 @@ def _shared_out(chains: Chains, end: int, row: int, between: list[int]) -> list[
 
 
 def _ended(steps: pd.DataFrame, released: pd.DataFrame, chains: Chains, track: Track) -> pd.DataFrame:
-    """left_s and left_by of each step: the next OCCUPY, else the platform's RELEASE, else a guess between the neighbours."""
+    """left_s and left_by of each step: the next OCCUPY, else the platform's RELEASE, else a guess between the
+    neighbours.
+    """
     same = steps.root.eq(steps.root.shift(-1))
-    following_s, following_seen = steps.entered_s.shift(-1).where(same), steps.entered_seen.shift(-1, fill_value=False) & same
-    steps["left_s"], steps["left_by"] = following_s, np.where(following_seen, "OCCUPY", np.where(same, "INTERPOLATED", None))
+    following_seen = steps.entered_seen.shift(-1, fill_value=False) & same
+    steps["left_s"] = steps.entered_s.shift(-1).where(same)
+    steps["left_by"] = pd.Series("OCCUPY", steps.index, object).where(following_seen, "INTERPOLATED").where(same, None)
     section, release_s = track.number(released.section_id), epoch_s(released.corrected_ts)
     row = last_seen(chains.section, chains.time_s, section, release_s)
     fits = (row >= 0) & (release_s - chains.time_s[row] <= RELEASE_WITHIN_S)
@@ -88,12 +107,20 @@ def _ended(steps: pd.DataFrame, released: pd.DataFrame, chains: Chains, track: T
     return steps
 
 
-def _runs(occupied: pd.DataFrame, events: pd.DataFrame, chains: Chains, sections: pd.DataFrame, track: Track) -> pd.DataFrame:
+def _runs(
+    occupied: pd.DataFrame, events: pd.DataFrame, chains: Chains, sections: pd.DataFrame, track: Track
+) -> pd.DataFrame:
     """What is true of a whole run, by root: id, number, line, direction, destination, vehicles."""
-    rows = occupied.assign(root=chains.roots(), depth=chains.depths(), section=chains.section).sort_values(["root", "depth"])
+    rows = occupied.assign(root=chains.roots(), depth=chains.depths(), section=chains.section).sort_values(
+        ["root", "depth"]
+    )
     by_root = rows.groupby("root")
     # A wrong number is put right on the way: the last one counts.
-    runs = by_root.agg(train_number=("train_describer", "last"), shown=("line_id", "last"), destination_code=("destination_code", "last"))
+    runs = by_root.agg(
+        train_number=("train_describer", "last"),
+        shown=("line_id", "last"),
+        destination_code=("destination_code", "last"),
+    )
     first = occupied.loc[runs.index]
     runs["run_id"] = first.event_ts.dt.strftime("%Y%m%d-%H%M%S-").to_numpy(object) + first.section_id.to_numpy(object)
     runs["direction_id"] = sections.direction_id.to_numpy()[chains.section[runs.index]]

@@ -11,7 +11,9 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Track:
-    """Sections by number (the order of ``ids``). A turnback is a terminal section without a platform: there a run ends."""
+    """Sections by number (the order of ``ids``). A turnback is a terminal section without a platform: there a run
+    ends.
+    """
 
     ids: pd.Index
     is_platform: np.ndarray
@@ -34,10 +36,10 @@ class Track:
 
     def number(self, section_ids: pd.Series) -> np.ndarray:
         """Section numbers, -1 where there is none."""
-        return np.asarray(self.ids.get_indexer(section_ids))
+        return np.asarray(self.ids.get_indexer(pd.Index(section_ids)))
 
     def upstream(self, section: int, previous: int, lost: int) -> Iterator[list[list[int]]]:
-        """For 0, 1, … lost sections: the paths that lead to ``section``, each from where the train was last seen, ``section`` left out.
+        """For 0, 1, … lost sections: the paths that lead to ``section``, from where the train was last seen.
 
         ``previous`` is the section that the train is known to come from, or -1.
         """

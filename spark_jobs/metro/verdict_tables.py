@@ -14,16 +14,22 @@ VISIT = ["service_date", "run_id", "visit_seq"]
 CALL = ["service_date", "trip_id", "stop_sequence"]
 
 
-def visits_with_call(matches: DataFrame, visits: DataFrame, calls: DataFrame, scope: Window, window: Window, params: MetroParams) -> DataFrame:
+def visits_with_call(
+    matches: DataFrame, visits: DataFrame, calls: DataFrame, scope: Window, window: Window, params: MetroParams
+) -> DataFrame:
     """One row for each visit of the scope, in the columns of `stop_visits`."""
     from pyspark.sql import functions as F
 
     judged = matches.where("run_id IS NOT NULL").withColumn("status", F.col("actual_status"))
     planned = with_headway(calls, "planned_departure_ts", "planned_headway_s").select(
-        *CALL, "route_id", "planned_departure_s", "planned_departure_ts", "planned_arrival_ts", "planned_headway_s", "stop_role", "timepoint",
-        "plan_version", F.col("stop_id").alias("planned_stop_id"),
+        *CALL, "route_id", "planned_departure_s", "planned_departure_ts", "planned_arrival_ts", "planned_headway_s",
+        "stop_role", "timepoint", "plan_version", F.col("stop_id").alias("planned_stop_id"),
     )  # fmt: skip
-    seen = with_headway(visits, "departure_ts", "headway_s").join(judged, on=VISIT, how="inner").join(planned, on=CALL, how="left")
+    seen = (
+        with_headway(visits, "departure_ts", "headway_s")
+        .join(judged, on=VISIT, how="inner")
+        .join(planned, on=CALL, how="left")
+    )
     seen = seen.where(_inside("anchor_ts", scope)).withColumn("deviation_dep_s", deviation_s(params))
     rule = params.otp_rules[0]
     return seen.withColumns(
@@ -48,13 +54,19 @@ def visits_with_call(matches: DataFrame, visits: DataFrame, calls: DataFrame, sc
     )
 
 
-def calls_with_verdict(matches: DataFrame, visits: DataFrame, calls: DataFrame, scope: Window, window: Window, params: MetroParams) -> DataFrame:
+def calls_with_verdict(
+    matches: DataFrame, visits: DataFrame, calls: DataFrame, scope: Window, window: Window, params: MetroParams
+) -> DataFrame:
     """One row for each planned call of the scope, in the columns of `planned_calls`."""
     from pyspark.sql import functions as F
 
     judged = matches.where("trip_id IS NOT NULL").withColumn("status", F.col("planned_status"))
     times = visits.select(*VISIT, "arrival_ts", "departure_ts")
-    joined = calls.where(_inside("planned_departure_ts", scope)).join(judged, on=CALL, how="inner").join(times, on=VISIT, how="left")
+    joined = (
+        calls.where(_inside("planned_departure_ts", scope))
+        .join(judged, on=CALL, how="inner")
+        .join(times, on=VISIT, how="left")
+    )
     return joined.withColumns({"deviation_dep_s": deviation_s(params), "loaded_at": F.lit(window.end)})
 
 
@@ -87,7 +99,11 @@ def _relationship() -> Column:
     from pyspark.sql import functions as F
 
     status = F.col("actual_status")
-    return F.when(status.isin("SCHEDULED", "SHORT_TURN"), "Scheduled").when(status == "UNMATCHED", "Missing").otherwise("Added")
+    return (
+        F.when(status.isin("SCHEDULED", "SHORT_TURN"), "Scheduled")
+        .when(status == "UNMATCHED", "Missing")
+        .otherwise("Added")
+    )
 
 
 def _inside(column: str, scope: Window) -> Column:

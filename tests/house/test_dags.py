@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable
+from signalbox.cadence import LIVE, NIGHTLY
 from signalbox.house import Owner
 
 from spark_jobs import metro
@@ -134,3 +135,8 @@ def test_a_dag_file_imports_neither_spark_nor_great_expectations(file):
 def test_a_dag_file_parses_within_a_second_of_cpu(file):
     """The best of three, because a busy machine makes the same work cost more."""
     assert min(parsed(file)["cpu_s"] for _ in range(3)) < PARSE_LIMIT_CPU_S
+
+
+def test_every_cadence_has_its_pool():
+    pools = json.loads((ROOT / "config" / "pools.json").read_text())
+    assert {LIVE.pool, NIGHTLY.pool, "backfill"} <= set(pools)

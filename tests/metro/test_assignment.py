@@ -304,6 +304,13 @@ def test_live_a_change_of_plan_lets_go_of_a_pin():
     assert pairs(solve([run("r1", "07:10")], trips, pins=pin("r1", "t1"), now="07:50")) == {"r1": "t2"}
 
 
+def test_two_pins_on_one_trip_share_no_call():
+    pins = pd.concat([pin("r1", "t07:00"), pin("r2", "t07:00", "RESIDUAL")])
+    matches = solve([run("r1", "07:00", "AB"), run("r2", "07:04", "BCD")], departing("07:00"), pins=pins, now="07:50")
+    assert pairs(matches) == {"r1": "t07:00", "r2": "t07:00"}
+    assert planned_status(matches, "t07:00") == ["RUN"] * 4
+
+
 def test_a_pin_of_a_run_or_trip_that_is_out_of_sight_is_ignored():
     assert pairs(solve([run("r1", "07:00")], departing("07:00"), pins=pin("gone", "t07:00"))) == {"r1": "t07:00"}
 

@@ -148,10 +148,14 @@ def test_the_service_runs_on_the_one_day_and_was_published_before_it(tmp_path):
     assert days.published_ts.iloc[0] == pd.Timestamp("2024-02-07T05:00Z")
 
 
-def test_the_corridor_group_is_the_trunk_unless_told(tmp_path):
-    assert table(load(tmp_path), "routes").corridor_group.tolist() == ["Green"]
+def test_the_corridor_group_is_the_route_unless_told(tmp_path):
+    assert table(load(tmp_path), "routes").corridor_group.tolist() == ["Green-B"]
     landing = load(tmp_path, extra=("--corridor", "Green-B=Kenmore"))
     assert set(table(landing, "observed_visit").corridor_group) == {"Kenmore"}
+
+
+def test_the_plan_brings_its_own_time_zone(tmp_path):
+    assert table(load(tmp_path), "routes").agency_timezone.tolist() == ["America/New_York"]
 
 
 def test_landing_lists_its_tables_and_each_file_has_a_manifest_that_fits(tmp_path):

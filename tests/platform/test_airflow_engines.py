@@ -47,11 +47,18 @@ spark.range(1).mapInArrow(lambda batches: (time.sleep(600) or batch for batch in
 """
 
 
+pytestmark = pytest.mark.spark
+
+
 @pytest.fixture
 def submit_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One core, no catalog: these applications read no table."""
     properties = tmp_path / "spark.properties"
-    properties.write_text("spark.driver.memory 512m\nspark.driver.bindAddress 127.0.0.1\nspark.driver.host 127.0.0.1\n")
+    properties.write_text(
+        "spark.driver.memory 512m\nspark.driver.bindAddress 127.0.0.1\nspark.driver.host 127.0.0.1\n"
+        # A JVM that is killed leaves its files behind: they go with the test's folder.
+        f"spark.local.dir {tmp_path}\nspark.driver.extraJavaOptions -Djava.io.tmpdir={tmp_path}\n"
+    )
     monkeypatch.setenv("SIGNALBOX_SPARK_PROPERTIES", str(properties))
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "local[1]"}')
 

@@ -1,0 +1,53 @@
+"""Versions of the plan: which one is in force for a departure."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from spark_jobs.common.window import Window
+from spark_jobs.metro.params import MetroParams
+from spark_jobs.metro.scopes import service_days
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+VERSION = ["plan_version", "published_ts"]
+CALL = ["service_date", "trip_id", "stop_sequence"]
+
+
+def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame:
+    """service_date, version, from_ts and until_ts: the departures for which each version is in force."""
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    zone, cut = ZoneInfo(params.timezone), time(params.service_day_cut_h)
+    begins = [
+        F.struct(F.lit(day).alias("service_date"), F.lit(datetime.combine(day, cut, zone)).alias("begins_ts"))
+        for day in service_days(window, params)
+    ]
+    known = trips.select(*VERSION).distinct().withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "day.*")
+    in_order = W.partitionBy("service_date").orderBy(*reversed(VERSION))
+    known = known.withColumn("until_ts", F.lead("published_ts").over(in_order))
+    base = F.col("published_ts") < F.col("begins_ts")
+    known = known.where(~(base & F.coalesce(F.col("until_ts") < F.col("begins_ts"), F.lit(False))))
+    return known.select("service_date", *VERSION, F.when(~base, F.col("published_ts")).alias("from_ts"), "until_ts")
+
+
+def in_force(calls: DataFrame, versions: DataFrame) -> DataFrame:
+    """Of each call the row of the first version that still stood at its departure.
+
+    A later version adds calls only after its publication; a call it moves from after to before that instant is kept.
+    """
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    dated = calls.join(F.broadcast(versions), on=["service_date", *VERSION], how="inner")
+    of_call = W.partitionBy(*CALL).orderBy(*reversed(VERSION))
+    departure = F.col("planned_departure_ts")
+    new = F.row_number().over(of_call) == 1
+    stands = F.coalesce(departure <= F.col("until_ts"), F.lit(True))
+    begun = F.coalesce(departure > F.col("from_ts"), F.lit(True))
+    valid = dated.withColumn("_valid", stands & (begun | ~new)).where("_valid")
+    return valid.withColumn("_place", F.row_number().over(of_call)).where("_place = 1")

@@ -1,0 +1,258 @@
+"""`make up` and `make down` for real: healthy in time, on loopback only, no process left however it ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from platform_local import processes
+from platform_local.environment import ROOT, SECRETS, read_env_file
+from platform_local.ports import answers, free_port
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
+
+LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+OURS = ("SIGNALBOX_", "AIRFLOW", "SPARK_", "PYSPARK_", "JAVA_HOME", "PYTHONPATH", "GX_")
+
+
+@dataclass
+class World:
+    """A platform of its own: home, secrets and ports that no other one has."""
+
+    folder: Path
+    seen: set[psutil.Process] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(OURS) or key == "SIGNALBOX_MAVEN_REPO"
+        }
+        self.ports = {f"SIGNALBOX_{name}_PORT": free_port() for name in ("API", "CONNECT", "PG")}
+        self.environ = {
+            **kept,
+            "SIGNALBOX_HOME": str(self.folder / "home"),
+            "SIGNALBOX_ENV_FILE": str(self.folder / "env"),
+            **{name: str(port) for name, port in self.ports.items()},
+        }
+
+    def make(self, target: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "--no-print-directory", target]
+        return subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=500)
+
+    def look(self) -> list[psutil.Process]:
+        """The processes of the platform now; remembered, to be missed later."""
+        pid_file = self.folder / "home" / "run" / "supervisord.pid"
+        found = processes.tree(int(pid_file.read_text())) if pid_file.exists() else []
+        self.seen |= set(found)
+        return found
+
+    def left(self) -> list[psutil.Process]:
+        """Whoever of those seen still runs, and whoever else runs in this home."""
+        home = str(self.folder)
+        strangers = [p for p in psutil.process_iter() if p.pid != os.getpid() and home in " ".join(_command(p))]
+        return [process for process in {*self.seen, *strangers} if processes.runs(process)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("world"))
+    began = time.monotonic()
+    answer = world.make("up")
+    world.took_s = time.monotonic() - began
+    world.said = answer.stdout
+    try:
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        yield world
+    finally:
+        world.make("down")
+        subprocess.run([".venv/bin/python", "-m", "platform_local", "clean"], cwd=ROOT, env=world.environ, check=True)
+
+
+def test_it_says_what_became_healthy_and_where_to_sign_in(world):
+    for component in ("postgres", "connect", "api-server", "scheduler", "dag-processor", "triggerer"):
+        assert re.search(rf"^  {component} +healthy +\d+\.\d s$", world.said, re.MULTILINE)
+    password = read_env_file(world.folder / "env")["SIGNALBOX_UI_PASSWORD"]
+    assert f"http://127.0.0.1:{world.ports['SIGNALBOX_API_PORT']}   user admin   password {password}" in world.said
+
+
+def test_it_is_healthy_within_90_seconds(world):
+    assert world.took_s <= 90
+
+
+def test_the_printed_password_signs_in_and_nobody_comes_in_without(world):
+    base = f"http://127.0.0.1:{world.ports['SIGNALBOX_API_PORT']}"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{base}/api/v2/dags", timeout=10)
+    password = re.search(r"password (\S+)", world.said)[1]
+    body = json.dumps({"username": "admin", "password": password}).encode()
+    request = urllib.request.Request(f"{base}/auth/token", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        token = json.load(response)["access_token"]
+    request = urllib.request.Request(f"{base}/api/v2/pools", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as response:
+        pools = {pool["name"]: pool["slots"] for pool in json.load(response)["pools"]}
+    committed = json.loads((ROOT / "config" / "pools.json").read_text())
+    assert {name: pools[name] for name in committed} == {name: pool["slots"] for name, pool in committed.items()}
+
+
+def test_everything_listens_on_loopback_only(world):
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for process in world.look()
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {name for name, _ in listening} >= {"java", "postgres"}
+    assert {address for _, address in listening} <= LOOPBACK
+
+
+def test_no_secret_stands_on_a_command_line_or_in_the_supervisors_log(world):
+    secrets = set(read_env_file(world.folder / "env").values())
+    assert len(secrets) == len(SECRETS)
+    lines = [" ".join(process.cmdline()) for process in world.look()]
+    assert lines
+    assert not [line for line in lines if any(secret in line for secret in secrets)]
+    log = (world.folder / "home" / "log" / "supervisord.log").read_text()
+    assert not [secret for secret in secrets if secret in log]
+
+
+def test_a_second_up_says_so_and_starts_nothing(world):
+    before = {process.pid for process in world.look() if process.name() != "postgres"}
+    answer = world.make("up")
+    assert answer.returncode == 0
+    assert "up already" in answer.stdout
+    assert before <= {process.pid for process in world.look()}
+
+
+def test_a_component_that_dies_comes_back(world):
+    (victim,) = [process for process in world.look() if process.cmdline()[-1] == "dag-processor"]
+    victim.kill()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        again = [process for process in world.look() if _command(process)[-1:] == ["dag-processor"]]
+        if again and again[0].pid != victim.pid:
+            return
+        time.sleep(0.2)
+    pytest.fail("supervisor did not start the DAG processor again")
+
+
+def test_down_ends_every_process_even_orphans_of_a_killed_scheduler(world):
+    (scheduler,) = [
+        process
+        for process in world.look()
+        if _command(process)[-1:] == ["--skip-serve-logs"] and "scheduler" in _command(process)
+    ]
+    workers = scheduler.children(recursive=True)
+    assert workers
+    scheduler.kill()
+    world.look()
+    answer = world.make("down")
+    assert answer.returncode == 0, answer.stderr
+    assert world.left() == []
+    assert not [port for port in world.ports.values() if answers(port)]
+
+
+def test_down_of_a_platform_that_is_down_is_no_error(world):
+    answer = world.make("down")
+    assert (answer.returncode, answer.stdout.strip()) == (0, "The platform is down (0 processes ended).")
+
+
+def test_a_killed_supervisor_leaves_nothing_that_down_does_not_find(world):
+    process = _start(world)
+    _wait_for_line(process, "postgres")
+    time.sleep(3)
+    (supervisor, *_) = world.look()
+    os.killpg(process.pid, signal.SIGKILL)
+    supervisor.kill()
+    assert world.make("down").returncode == 0
+    assert world.left() == []
+
+
+def test_down_during_up_ends_both(world):
+    process = _start(world)
+    _wait_for_line(process, "postgres")
+    assert world.make("down").returncode == 0
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert errors.startswith("signalbox: ")
+    assert world.left() == []
+
+
+def test_ctrl_c_during_up_leaves_nothing(world):
+    process = _start(world)
+    _wait_for_line(process, "postgres")
+    time.sleep(3)
+    assert len(world.look()) > 2
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=90)
+    assert process.returncode != 0
+    assert "interrupted; everything that was started is stopped" in errors
+    assert world.left() == []
+
+
+def test_a_taken_port_is_one_sentence_and_leaves_nothing(world):
+    with socket.create_server(("127.0.0.1", world.ports["SIGNALBOX_CONNECT_PORT"])):
+        answer = world.make("up")
+    assert answer.returncode != 0
+    said = answer.stderr.splitlines()[0]
+    assert re.match(
+        r"signalbox: Port \d+ \(Spark Connect\) is taken by .*: free it, or set SIGNALBOX_CONNECT_PORT", said
+    )
+    assert world.left() == []
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(world, tmp_path):
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=60m,mode=755", "tmpfs", tmp_path], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(
+            "mounting a small tmpfs is not allowed here (test_local_jars and test_local_postgres inject ENOSPC)"
+        )
+    try:
+        environ = {**world.environ, "SIGNALBOX_HOME": str(tmp_path / "home")}
+        command = ["make", "--no-print-directory", "up"]
+        answer = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+        assert answer.returncode != 0
+        assert re.match(
+            r"signalbox: The disk is full \(\d+ MB free in .*: free some space, or set SIGNALBOX_HOME", answer.stderr
+        )
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert world.left() == []
+
+
+def _start(world: World) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["make", "--no-print-directory", "up"],
+        cwd=ROOT,
+        env=world.environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _wait_for_line(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if word in line and "healthy" in line:
+            return
+    pytest.fail(f"`make up` ended before {word} was healthy: {process.stderr and process.stderr.read()}")
