@@ -18,7 +18,9 @@ PUNCTUALITY = """
      GROUP BY tier, route_id ORDER BY tier DESC, route_id
 """
 VERDICTS = """
-    SELECT DISTINCT ON (stage) stage, status, sentence FROM verdict WHERE run_key = %s ORDER BY stage, verdict_id DESC
+    SELECT stage, status, sentence
+      FROM (SELECT DISTINCT ON (stage) * FROM verdict WHERE run_key = %s ORDER BY stage, verdict_id DESC) newest
+     ORDER BY verdict_id
 """
 RULE = "departures"
 

@@ -1,26 +1,34 @@
 """The Spark jars: pinned here and nowhere else, fetched once from Maven Central, used offline afterwards.
 
-``SIGNALBOX_MAVEN_REPO`` names a mirror of Maven Central. The checksum decides whether a file is the right one,
-whoever sent it.
+Spark's own resolver fetches them, from where it fetches by default; ``SIGNALBOX_MAVEN_REPO`` names a mirror to take
+instead. The checksum decides whether a file is the right one, whoever sent it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import importlib.util
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from platform_local import java
 from platform_local.problem import Problem, from_os_error
 
 ROOT = Path(__file__).resolve().parents[1]
-MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 TIMEOUT_S = 60
+RESOLVE_TIMEOUT_S = 600
 CHUNK = 1 << 20
+UNREACHED = "connect to the network once, or set SIGNALBOX_MAVEN_REPO to a mirror of Maven Central."
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Jar:
     @property
     def file_name(self) -> str:
         return f"{self.artifact}-{self.version}.jar"
+
+    @property
+    def coordinates(self) -> str:
+        return f"{self.group}:{self.artifact}:{self.version}"
 
     @property
     def path(self) -> str:
@@ -69,11 +81,55 @@ def ensure(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
 
 def fetch_into(folder: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """The same into any folder."""
-    found = [folder / jar.file_name for jar in JARS]
-    for jar, path in zip(JARS, found, strict=True):
-        if not (path.exists() and _sha256(path) == jar.sha256) and not _link(jar, path):
-            _fetch(jar, path, environ.get("SIGNALBOX_MAVEN_REPO") or MAVEN_CENTRAL)
-    return found
+    found = {jar: folder / jar.file_name for jar in JARS}
+    missing = [jar for jar, path in found.items() if not _is_right(jar, path) and not _link(jar, path)]
+    if mirror := environ.get("SIGNALBOX_MAVEN_REPO"):
+        for jar in missing:
+            _keep(jar, found[jar], partial(_download, f"{mirror.rstrip('/')}/{jar.path}"))
+    elif missing:
+        with tempfile.TemporaryDirectory(prefix="signalbox-ivy-") as cache:
+            _resolve(missing, Path(cache), environ)
+            for jar in missing:
+                resolved = Path(cache) / "jars" / f"{jar.group}_{jar.file_name}"
+                _keep(jar, found[jar], partial(shutil.copyfile, resolved))
+    return list(found.values())
+
+
+def _is_right(jar: Jar, path: Path) -> bool:
+    return path.exists() and _sha256(path) == jar.sha256
+
+
+def _resolve(jars: list[Jar], cache: Path, environ: Mapping[str, str]) -> None:
+    """Have spark-submit resolve the coordinates into ``cache/jars``, by running an application that does nothing."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise Problem("pyspark is not installed: run `make setup`.")
+    spark_home, nothing = Path(spec.origin).parent, cache / "nothing.py"
+    nothing.write_text("")
+    command = [str(spark_home / "bin" / "spark-submit"), "--packages", ",".join(jar.coordinates for jar in jars)]
+    environment = {
+        **environ,
+        "SPARK_HOME": str(spark_home),
+        "JAVA_HOME": str(java.java_home(cache, environ)),
+        "PYSPARK_PYTHON": sys.executable,
+    }
+    try:
+        answer = subprocess.run(
+            [*command, "--conf", f"spark.jars.ivy={cache}", str(nothing)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=RESOLVE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Problem(f"Maven Central did not answer within {RESOLVE_TIMEOUT_S} s: {UNREACHED}") from error
+    if "No space left" in answer.stderr:
+        raise from_os_error(OSError(errno.ENOSPC, "No space left on device"), f"writing {cache}")
+    if answer.returncode:
+        raise Problem(
+            f"Spark could not fetch {', '.join(jar.coordinates for jar in jars)} from Maven Central: {UNREACHED}"
+        )
 
 
 def _link(jar: Jar, path: Path) -> bool:
@@ -96,22 +152,27 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch(jar: Jar, path: Path, repository: str) -> None:
-    url = f"{repository.rstrip('/')}/{jar.path}"
+def _keep(jar: Jar, path: Path, fetch: Callable[[Path], object]) -> None:
+    """Have ``fetch`` write the file beside its place, and move it there when it is the right one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{jar.file_name}.", delete=False) as file:
-            partial = Path(file.name)
+            unproven = Path(file.name)
     except OSError as error:
         raise from_os_error(error, f"writing {path.parent}") from error
     try:
-        _download(url, partial)
-        if _sha256(partial) != jar.sha256:
-            raise Problem(f"{url} is not the file that platform_local/jars.py pins (wrong checksum): check the mirror.")
-        partial.chmod(0o644)
-        partial.replace(path)
+        fetch(unproven)
+        if _sha256(unproven) != jar.sha256:
+            raise Problem(
+                f"{jar.coordinates} is not the file that platform_local/jars.py pins (wrong checksum): check the "
+                "mirror."
+            )
+        unproven.chmod(0o644)
+        unproven.replace(path)
+    except OSError as error:
+        raise from_os_error(error, f"writing {path.parent}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        unproven.unlink(missing_ok=True)
 
 
 def _download(url: str, target: Path) -> None:
@@ -120,10 +181,7 @@ def _download(url: str, target: Path) -> None:
         response = urllib.request.urlopen(url, timeout=TIMEOUT_S)
     except OSError as error:
         reason = getattr(error, "reason", error)
-        raise Problem(
-            f"Cannot fetch {url} ({reason}): connect to the network once, or set SIGNALBOX_MAVEN_REPO to a mirror of "
-            "Maven Central."
-        ) from error
+        raise Problem(f"Cannot fetch {url} ({reason}): {UNREACHED}") from error
     with response, target.open("wb") as file:
         while chunk := _read(response, url):
             try:

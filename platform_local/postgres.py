@@ -97,7 +97,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the cluster, or join it when another process already did; roles and databases exist afterwards."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        _make_place(self.home)
         with self._lock():
             if not self.accepts():
                 self.prepare()
@@ -142,7 +142,8 @@ class Cluster:
 
     def prepare(self) -> None:
         """Choose the port and make the data folder; no process is left running."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        _make_place(self.home)
+        _make_place(self.place)
         self._choose_port()
         if not (self.data / "PG_VERSION").exists():
             self._initdb()
@@ -340,19 +341,21 @@ def _reachable_place(home: Path) -> Path:
     it.
     """
     if os.geteuid() != 0 or _reachable(home):
-        home.mkdir(parents=True, exist_ok=True)
         return home
     name = f"signalbox-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
-    place = Path("/var/tmp") / name  # noqa: S108 -- survives a reboot; its owner is checked below
+    return Path("/var/tmp") / name  # noqa: S108 -- survives a reboot; _make_place checks its owner
+
+
+def _make_place(place: Path) -> None:
+    """Make the folder, or find that it is ours: /var/tmp is open to all, somebody else could have put one there."""
     try:
-        place.mkdir(mode=0o711)
-    except FileExistsError:
-        # Somebody else could have put it there: /var/tmp is open to all.
-        if place.is_symlink() or place.stat().st_uid != os.geteuid():
-            raise Problem(
-                f"{place} belongs to another user: remove it, or set SIGNALBOX_HOME to another folder."
-            ) from None
-    return place
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, f"making {place}") from error
+    if place.is_symlink() or place.stat().st_uid != os.geteuid():
+        raise Problem(f"{place} belongs to another user: remove it, or set SIGNALBOX_HOME to another folder.")
+    # Others walk through it, none looks around.
+    place.chmod(0o711)
 
 
 def _reachable(folder: Path) -> bool:

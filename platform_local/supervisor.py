@@ -43,6 +43,9 @@ POLL_S = 0.25
 LEAST_FREE = 500_000_000
 # Of sun_path, the address of a Unix socket, 108 bytes exist.
 LONGEST_SOCKET = 100
+ENDED_MEANWHILE = "The platform was ended while it started (`make down` elsewhere?): nothing of it runs."
+ENDED_WITHIN_S = 40
+ALIVE_STATES = ("RUNNING", "STARTING", "BACKOFF")
 FAILED_STATES = ("FATAL", "EXITED", "BACKOFF")
 
 T = TypeVar("T")
@@ -55,6 +58,7 @@ class Platform:
         self.settings = settings
         self._say = say
         self._started = time.monotonic()
+        self._supervised = False
         self._pid_file = settings.run / "supervisord.pid"
         self._socket = _socket_path(settings.run)
 
@@ -70,8 +74,11 @@ class Platform:
             self._started = time.monotonic()
             try:
                 self._start(pick_ports, extra or {})
-            except BaseException:
+            except BaseException as error:
+                was_ended = isinstance(error, Exception) and self._supervised and not self._supervisor_works()
                 self.down()
+                if was_ended:
+                    raise Problem(ENDED_MEANWHILE) from error
                 raise
         return True
 
@@ -79,8 +86,12 @@ class Platform:
         """End every process of the platform; the number of processes there were."""
         known = set(processes.tree(self._supervisord_pid()))
         with suppress(OSError, xmlrpc.client.Fault):
+            # All at once, and PostgreSQL, which the others use to the end, by the shutdown: one after the other takes
+            # half a minute.
+            for name in (name for name, state in self.states().items() if name != "postgres" and state in ALIVE_STATES):
+                self._rpc().stopProcess(name, False)
             self._rpc().shutdown()
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + ENDED_WITHIN_S
         while self._supervisord_pid() and time.monotonic() < deadline:
             # A task may start a process while it is being stopped.
             known |= set(processes.tree(self._supervisord_pid()))
@@ -121,6 +132,7 @@ class Platform:
         self._say(f"  data of PostgreSQL in {cluster.place}")
         environ = {**self.settings.environment(), **extra}
         self._start_supervisord(environ)
+        self._supervised = True
         self._launch("postgres", "connect")
         self._wait({"postgres": cluster.accepts})
         cluster.create_databases()
@@ -143,7 +155,8 @@ class Platform:
 
     def _require_space(self) -> None:
         for folder in {self.settings.home, self.settings.cluster().place}:
-            free = shutil.disk_usage(folder).free
+            existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+            free = shutil.disk_usage(existing).free
             if free < LEAST_FREE:
                 raise Problem(
                     f"The disk is full ({free / 1e6:.0f} MB free in {folder}, {LEAST_FREE / 1e6:.0f} MB are needed): "
@@ -211,7 +224,7 @@ class Platform:
                 self._report(name, "healthy")
             states = self.states()
             if left and not states:
-                raise Problem("The platform was ended while it started (`make down` elsewhere?): nothing of it runs.")
+                raise Problem(ENDED_MEANWHILE)
             for name in left:
                 if states.get(name) in FAILED_STATES:
                     raise Problem(f"{name} ended right after its start: see {self.settings.logs / name}.log.")
@@ -228,6 +241,12 @@ class Platform:
     def _rpc(self) -> Any:
         transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _supervisor_works(self) -> bool:
+        """False when it was never started, is gone, or is shutting down."""
+        with suppress(OSError, xmlrpc.client.Fault):
+            return bool(self._rpc().getState()["statename"] == "RUNNING")
+        return False
 
     def _supervisord_pid(self) -> int:
         """Its process id, or 0."""

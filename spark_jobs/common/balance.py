@@ -90,4 +90,6 @@ def balance(
         sentence = "Rows read = published + quarantined + duplicates + filtered."
         seen = f"read {read}, found again {found}"
         rules.append(rule_entry(name, "row_balance", sentence, found == read, evaluated=read, observed=seen))
-    return entry, rules + share_rules(name, write.table, entry["quarantined"], published + entry["quarantined"])
+    # Landing files reach beyond the window: the share is one of all that was read, not of what was published.
+    judged = entry.get("read", published + entry["quarantined"])
+    return entry, rules + share_rules(name, write.table, entry["quarantined"], judged)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tenacity import retry, stop_after_attempt, wait_random
+
 from expectations.contract import Table, sql_text
 from spark_jobs.common import faults
 from spark_jobs.common.outcome import TryAgain
@@ -54,7 +56,7 @@ class Lake:
 
     def ensure(self, pipeline: str, tables: Sequence[Table], tier: str) -> None:
         """Create missing tables, each with one empty snapshot on ``main`` so that all its branches share an ancestor."""
-        self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
+        self._ensure_namespace(pipeline)
         known = self._names("TABLES", "tableName", pipeline)
         for table in tables:
             name = table_name(table, tier)
@@ -69,6 +71,11 @@ class Lake:
     def _missing(self, table: Table, name: str) -> list[str]:
         stored = set(self._spark.table(name).columns)
         return [column for column in table.column_names if column not in stored]
+
+    @retry(stop=stop_after_attempt(3), wait=wait_random(0.1, 1), reraise=True)
+    def _ensure_namespace(self, pipeline: str) -> None:
+        """Stages that start together may both find it missing: the one whose insert lost finds it there the next time."""
+        self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
 
     def _create(self, table: Table, name: str, tier: str) -> None:
         properties = ", ".join(f"'{key}'='{value}'" for key, value in _PROPERTIES.items())

@@ -30,7 +30,7 @@ def spark_session(name: str) -> Iterator["SparkSession"]:
 
 
 def _connect(url: str) -> "SparkSession":
-    from pyspark.sql.connect.session import SparkSession
+    from pyspark.sql import SparkSession
 
     require_reachable(url)
     token = os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN", "")

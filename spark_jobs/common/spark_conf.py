@@ -1,7 +1,8 @@
 """The Spark settings of every Signalbox session, in one place.
 
-The Connect server, spark-submit and the developer's own session all start from these two functions, so a table cannot behave
-differently because another engine opened it. They read the environment (see ``config/airflow.env``) and import nothing of Spark.
+The Connect server, spark-submit and the developer's own session all start from these two functions, so a table cannot
+behave differently because another engine opened it. They read the environment (see ``config/airflow.env``) and import
+nothing of Spark.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 CATALOG = "lake"
+# A stage runs dozens of short, ever new plans: the second compiler costs more CPU than its code ever saves. Without
+# it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
+# space in CodeCache").
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
@@ -42,6 +47,7 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": environ.get("SIGNALBOX_DRIVER_MEMORY", "2g"),
+        "spark.driver.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS),
         # The catalog's password is a setting: keep it out of logs and of every listing of the configuration.
         "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
     }

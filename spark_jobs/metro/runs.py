@@ -51,9 +51,9 @@ def state_of_judged(matches: DataFrame, actual: DataFrame, window: Window, param
         F.min(anchored).alias("first_pair_ts"),
         F.collect_set("actual_status").alias("statuses"),
     )
-    best = F.struct(F.col("trip_id").isNotNull(), "pairs", F.hash("trip_id"))
+    first = F.struct(F.col("trip_id").isNull(), -F.col("pairs"), "trip_id")
     by_run = by_trip.groupBy(*RUN, "corridor_group", "direction_id").agg(
-        *[F.max_by(name, best).alias(name) for name in ("trip_id", "method", "first_pair_ts")],
+        *[F.min_by(name, first).alias(name) for name in ("trip_id", "method", "first_pair_ts")],
         F.flatten(F.collect_list("statuses")).alias("statuses"),
     )
     pinned_until = F.lit(window.end - timedelta(minutes=params.pin_after_min))
@@ -72,7 +72,7 @@ def runs_performed(visits: DataFrame, state: DataFrame, window: Window, params: 
 
     of_days = visits.where(F.col("service_date").isin(service_days(window, params)))
     runs = of_days.groupBy(*RUN, "corridor_group", "direction_id").agg(
-        F.first("vehicle_id", ignorenulls=True).alias("vehicle_id"),
+        F.min_by("vehicle_id", F.when(F.col("vehicle_id").isNotNull(), F.col("visit_seq"))).alias("vehicle_id"),
         F.max_by("line_id", "visit_seq").alias("route_id"),
         F.min_by("stop_id", "visit_seq").alias("trip_start_stop_id"),
         F.max_by("stop_id", "visit_seq").alias("trip_end_stop_id"),

@@ -155,6 +155,6 @@ def _vehicles(events: pd.DataFrame, chains: Chains, track: Track) -> pd.DataFram
         {
             "vehicle_id": units[known].map(lambda vehicles: vehicles[0]).reindex(roots),
             "vehicle_consist": units[known].map("|".join).reindex(roots),
-            "units": units[known].map(len).reindex(roots).fillna(0),
+            "units": units[known].map(len).astype(int).reindex(roots, fill_value=0),
         }
     )

@@ -1,6 +1,7 @@
 """From landing to release: what a build writes, what blocks it, and what a reader sees."""
 
 import itertools
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,45 @@ import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
-from expectations.contract import Column, Table, keys
+from expectations.contract import WARNING, Column, Rule, Table, keys
 from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger, Run
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
 from spark_jobs.common.stage import FromRun, Landed, Released, Stage, Write
 from spark_jobs.common.window import Window
-from tests.platform.toy import HOUR, ToyParams, World, clean_events, contracts, events, land, spoiled, total_events
+from tests.platform.toy import (
+    HOUR,
+    ToyParams,
+    World,
+    clean_events,
+    contracts,
+    events,
+    land,
+    spoiled,
+    tiny_queries,
+    total_events,
+)
 
 pytestmark = pytest.mark.spark
 _numbers = itertools.count()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _tiny(spark: Any) -> Iterator[None]:
+    with tiny_queries(spark):
+        yield
+
+
+@pytest.fixture
+def audited(spark: Any, ledger: Ledger, lake_home: Path) -> World:
+    """A toy pipeline with suites of Great Expectations."""
+    return World(spark, ledger, lake_home, f"audited{next(_numbers)}")
+
+
 @pytest.fixture
 def world(spark: Any, ledger: Ledger, lake_home: Path) -> World:
-    return World(spark, ledger, lake_home, f"toy{next(_numbers)}")
+    """A toy pipeline whose rows are judged by row rules and balance only: quicker, where the suite is not the point."""
+    return World(spark, ledger, lake_home, f"toy{next(_numbers)}", suites=False)
 
 
 def minutes(start: int, end: int) -> Window:
@@ -31,18 +56,25 @@ def minutes(start: int, end: int) -> Window:
     return Window(HOUR.start + timedelta(minutes=start), HOUR.start + timedelta(minutes=end))
 
 
+@pytest.fixture
+def short(world: World) -> World:
+    """The same with its first stage alone."""
+    world.stages = (world.clean,)
+    return world
+
+
 # -- what is published -----------------------------------------------------------------------------------------
 
 
-def test_a_run_publishes_what_its_checkpoints_passed_and_nothing_before(world: World) -> None:
-    land(world.root, events(10))
-    run = world.open()
-    world.pass_all(run)
-    assert world.released() == []
-    assert world.on_main() == 0
-    world.release(run)
-    assert len(world.released()) == world.on_main() == 10
-    assert world.total() == [20.0]
+def test_a_run_publishes_what_its_checkpoints_passed_and_nothing_before(audited: World) -> None:
+    land(audited.root, events(10))
+    run = audited.open()
+    audited.pass_all(run)
+    assert audited.released() == []
+    assert audited.on_main() == 0
+    audited.release(run)
+    assert len(audited.released()) == audited.on_main() == 10
+    assert audited.total() == [20.0]
 
 
 def test_every_row_read_is_found_again(world: World) -> None:
@@ -62,15 +94,15 @@ def test_every_row_read_is_found_again(world: World) -> None:
     assert kept == [("value:maximum", "value is at most 100 A.", "event/2024-03-12/a.parquet", 5)]
 
 
-def test_the_receipt_says_what_was_read_by_whom_and_how(world: World) -> None:
-    land(world.root, events(10))
-    run = world.open()
-    document = world.build(world.clean, run)
+def test_the_receipt_says_what_was_read_by_whom_and_how(audited: World) -> None:
+    land(audited.root, events(10))
+    run = audited.open()
+    document = audited.build(audited.clean, run)
     (read,) = document["inputs"]
     assert (read["landing"], read["rows"], read["files"][0]["file"]) == ("event", 10, "event/2024-03-12/a.parquet")
     assert len(read["files"][0]["sha256"]) == 64
     assert document["params"] == {"factor": 1.0}
-    assert document["contracts"] == {"clean": contracts(world.slug)[1].fingerprint()}
+    assert document["contracts"] == {"clean": contracts(audited.slug)[1].fingerprint()}
     assert (document["tier"], document["attempt"]) == ("settled", 1)
     assert document["window"] == ["2024-03-12T06:00:00+00:00", "2024-03-12T07:00:00+00:00"]
     assert {rule["rule"] for rule in document["rules"]} == {
@@ -82,10 +114,10 @@ def test_the_receipt_says_what_was_read_by_whom_and_how(world: World) -> None:
         "quarantine_share:max",
         "quarantine_share:warn",
     }
-    world.ledger.checkpoint(run.run_key, "clean")
-    totals = world.build(world.totals, run)
-    source = document["tables"][world.table("clean")]
-    assert totals["inputs"] == [{"table": world.table("clean"), "snapshot": source["snapshot"], "stage": "clean"}]
+    audited.ledger.checkpoint(run.run_key, "clean")
+    totals = audited.build(audited.totals, run)
+    source = document["tables"][audited.table("clean")]
+    assert totals["inputs"] == [{"table": audited.table("clean"), "snapshot": source["snapshot"], "stage": "clean"}]
 
 
 def test_a_rerun_gives_the_same_rows_and_hash_and_its_own_snapshot(world: World) -> None:
@@ -100,13 +132,13 @@ def test_a_rerun_gives_the_same_rows_and_hash_and_its_own_snapshot(world: World)
     assert changed["tables"][world.table("clean")]["content_hash"] != entries[0]["content_hash"]
 
 
-def test_a_rerun_replaces_its_window_and_nothing_else(world: World) -> None:
-    land(world.root, events(60))
-    world.publish("whole")
-    land(world.root, events(60, value=3.0).iloc[10:19])
-    world.publish("part", window=minutes(10, 20))
-    values = {row.event_id: row.value for row in world.released()}
-    assert len(values) == len(world.released()) == 59
+def test_a_rerun_replaces_its_window_and_nothing_else(short: World) -> None:
+    land(short.root, events(60))
+    short.publish("whole")
+    land(short.root, events(60, value=3.0).iloc[10:19])
+    short.publish("part", window=minutes(10, 20))
+    values = {row.event_id: row.value for row in short.released()}
+    assert len(values) == len(short.released()) == 59
     assert [values.get(f"120600-{n}") for n in (9, 10, 18, 19, 20)] == [2.0, 3.0, 3.0, None, 2.0]
 
 
@@ -122,48 +154,48 @@ def test_a_build_whose_window_has_nothing_left_empties_it(world: World) -> None:
 # -- what blocks -----------------------------------------------------------------------------------------------
 
 
-def test_a_suite_that_blocks_leaves_every_table_and_reader_as_it_was(world: World) -> None:
-    land(world.root, events(10))
-    world.publish("good")
-    before = {name: world.lake.heads([world.table(name)]) for name in ("clean", "totals")}
-    run = world.open("bad")
-    world.build(world.clean, run)
-    assert world.ledger.checkpoint(run.run_key, "clean").passed
-    world.build(world.totals, run, ToyParams(factor=1000))
-    verdict = world.ledger.checkpoint(run.run_key, "totals")
+def test_a_suite_that_blocks_leaves_every_table_and_reader_as_it_was(audited: World) -> None:
+    land(audited.root, events(10))
+    audited.publish("good")
+    before = {name: audited.lake.heads([audited.table(name)]) for name in ("clean", "totals")}
+    run = audited.open("bad")
+    audited.build(audited.clean, run)
+    assert audited.ledger.checkpoint(run.run_key, "clean").passed
+    audited.build(audited.totals, run, ToyParams(factor=1000))
+    verdict = audited.ledger.checkpoint(run.run_key, "totals")
     assert (verdict.status, verdict.sentence) == (
         "block",
-        f"Stage totals, table {world.table('totals')}, rule total_limit: "
+        f"Stage totals, table {audited.table('totals')}, rule total_limit: "
         "broken is «No day's total exceeds 1,000.» Observed: 20000.0.",
     )
     with pytest.raises(Blocked, match="The checkpoint of totals did not pass"):
-        world.release(run)
-    assert {name: world.lake.heads([world.table(name)]) for name in before} == before
-    assert world.total() == [20.0]
-    assert len(world.ledger.releases(world.slug, "settled")) == 1
+        audited.release(run)
+    assert {name: audited.lake.heads([audited.table(name)]) for name in before} == before
+    assert audited.total() == [20.0]
+    assert len(audited.ledger.releases(audited.slug, "settled")) == 1
 
 
-def test_a_warning_is_told_and_released(world: World) -> None:
-    land(world.root, events(1, value=0.5))
-    run = world.open()
-    world.build(world.clean, run)
-    world.ledger.checkpoint(run.run_key, "clean")
-    world.build(world.totals, run)
-    verdict = world.ledger.checkpoint(run.run_key, "totals")
+def test_a_warning_is_told_and_released(audited: World) -> None:
+    land(audited.root, events(1, value=0.5))
+    run = audited.open()
+    audited.build(audited.clean, run)
+    audited.ledger.checkpoint(run.run_key, "clean")
+    audited.build(audited.totals, run)
+    verdict = audited.ledger.checkpoint(run.run_key, "totals")
     assert (verdict.status, "«Totals are above 1.»" in verdict.sentence) == ("warn", True)
-    world.release(run)
-    assert world.total() == [0.5]
+    audited.release(run)
+    assert audited.total() == [0.5]
 
 
-def test_zero_rows_block_unless_the_table_is_declared_absent(world: World) -> None:
-    run = world.open()
-    world.build(world.clean, run)
-    assert "rule has_rows: broken is «clean has rows.»" in world.ledger.checkpoint(run.run_key, "clean").sentence
-    (world.root / "landing.json").write_text('{"tables": []}')
-    document = world.build(world.clean, run)
+def test_zero_rows_block_unless_the_table_is_declared_absent(audited: World) -> None:
+    run = audited.open()
+    audited.build(audited.clean, run)
+    assert "rule has_rows: broken is «clean has rows.»" in audited.ledger.checkpoint(run.run_key, "clean").sentence
+    (audited.root / "landing.json").write_text('{"tables": []}')
+    document = audited.build(audited.clean, run)
     assert document["not_supplied"] == ["event"]
-    assert world.rule(document, "has_rows")["observed"] == "not_supplied"
-    assert world.ledger.checkpoint(run.run_key, "clean").passed
+    assert audited.rule(document, "has_rows")["observed"] == "not_supplied"
+    assert audited.ledger.checkpoint(run.run_key, "clean").passed
 
 
 def test_a_stage_is_not_built_before_its_upstream_has_passed(world: World) -> None:
@@ -254,9 +286,7 @@ def test_rows_that_vanish_without_a_reason_break_the_balance(world: World) -> No
 
 def test_a_rule_that_great_expectations_cannot_evaluate_blocks(world: World) -> None:
     land(world.root, events(10))
-    event, clean, _ = contracts(world.slug)
-    from expectations.contract import WARNING, Rule
-
+    event, clean, _ = contracts(world.slug, suites=False)
     broken = Rule.none("odd", "SELECT no_such_column FROM {batch}", "Never mind.", WARNING)
     table = Table(world.slug, "clean", "Events.", clean.key, clean.columns, clean.replace, rules=(broken,))
     stage = Stage(world.slug, "clean", (Landed(event),), (Write(table, balances="event"),), clean_events)
@@ -270,7 +300,7 @@ def test_a_rule_that_great_expectations_cannot_evaluate_blocks(world: World) -> 
 def test_a_table_that_lacks_a_column_of_its_contract_is_not_altered(world: World) -> None:
     land(world.root, events(10))
     world.build(world.clean, world.open())
-    _, clean, _ = contracts(world.slug)
+    _, clean, _ = contracts(world.slug, suites=False)
     columns = (*clean.columns, Column("note", "string", "", nullable=True))
     wider = Table(world.slug, "clean", "Events.", clean.key, columns, clean.replace)
     with pytest.raises(RuntimeError, match="lacks the column note of its contract: add them first"):
@@ -351,26 +381,26 @@ def test_files_that_were_refused_are_in_quarantine_with_their_reason(world: Worl
     }
 
 
-def test_quarantine_is_replaced_by_a_rerun_and_emptied_when_the_file_is_mended(world: World) -> None:
+def test_quarantine_is_replaced_by_a_rerun_and_emptied_when_the_file_is_mended(short: World) -> None:
     rows = events(100)
-    land(world.root, rows.assign(value=[200.0] * 3 + [1.0] * 97))
+    land(short.root, rows.assign(value=[200.0] * 3 + [1.0] * 97))
     for name in ("one", "two"):
-        world.publish(name)
-        assert len(world.released("event__quarantine")) == 3
-    assert {row.run_key for row in world.released("event__quarantine")} == {world.key("two")}
-    land(world.root, rows)
-    world.publish("three")
-    assert world.released("event__quarantine") == []
+        short.publish(name)
+        assert len(short.released("event__quarantine")) == 3
+    assert {row.run_key for row in short.released("event__quarantine")} == {short.key("two")}
+    land(short.root, rows)
+    short.publish("three")
+    assert short.released("event__quarantine") == []
 
 
-def test_quarantine_of_other_files_is_kept(world: World) -> None:
+def test_quarantine_of_other_files_is_kept(short: World) -> None:
     bad = events(20).assign(value=[200.0] + [1.0] * 19)
-    land(world.root, bad, day="2024-03-12")
-    world.publish("one")
+    land(short.root, bad, day="2024-03-12")
+    short.publish("one")
     later = HOUR.start + timedelta(days=9)
-    land(world.root, bad.assign(event_ts=pd.Timestamp(later).as_unit("us")), day="2024-03-21")
-    world.publish("two", window=Window(later, later + timedelta(hours=1)))
-    files = sorted(row.source_file for row in world.released("event__quarantine"))
+    land(short.root, bad.assign(event_ts=pd.Timestamp(later).as_unit("us")), day="2024-03-21")
+    short.publish("two", window=Window(later, later + timedelta(hours=1)))
+    files = sorted(row.source_file for row in short.released("event__quarantine"))
     assert files == ["event/2024-03-12/a.parquet", "event/2024-03-21/a.parquet"]
 
 
@@ -392,13 +422,15 @@ def test_rows_that_an_output_refuses_are_quarantined_by_window_and_not_doubled(w
 
 
 def test_two_stages_that_refuse_rows_of_one_landing_table_keep_both(world: World) -> None:
-    event, _, total = contracts(world.slug)
+    event, _, total = contracts(world.slug, suites=False)
 
     def again(cleaned: Any, raw: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
         return total_events(raw, window=window, params=params)
 
     days = Write(total, scope=lambda w, p: w.business_days("UTC", 0))
-    second = Stage(world.slug, "totals", (FromRun(contracts(world.slug)[1], "clean"), Landed(event)), (days,), again)
+    second = Stage(
+        world.slug, "totals", (FromRun(contracts(world.slug, suites=False)[1], "clean"), Landed(event)), (days,), again
+    )
     land(world.root, events(100).assign(value=[200.0] + [1.0] * 99))
     run = world.open()
     for stage in (world.clean, second):
@@ -520,35 +552,36 @@ def test_a_cut_off_release_that_was_cleared_since_holds_up_other_runs_with_a_sen
 # -- live windows and tiers ------------------------------------------------------------------------------------
 
 
-def test_twelve_live_windows_equal_one_hour(world: World) -> None:
-    land(world.root, events(60))
+def test_twelve_live_windows_equal_one_hour(short: World) -> None:
+    land(short.root, events(60))
     for n in range(0, 60, 20):
-        world.publish(f"live-{n}", "live", minutes(n, n + 20))
-    world.publish("night")
-    assert sorted(world.released(tier="live")) == sorted(world.released())
-    assert world.total("live") == [2.0 * 20]
+        short.publish(f"live-{n}", "live", minutes(n, n + 20))
+    short.publish("night")
+    assert sorted(short.released(tier="live")) == sorted(short.released())
+    assert short.total("live") == short.total() == [120.0]
 
 
-def test_the_newest_live_window_is_rebuilt_on_request_and_older_ones_are_not(world: World) -> None:
-    land(world.root, events(60))
-    world.publish("a", "live", minutes(0, 5))
-    world.publish("b", "live", minutes(5, 10))
-    land(world.root, events(60, value=3.0))
-    world.publish("again", "live", minutes(5, 10))
-    values = sorted(row.value for row in world.released(tier="live"))
+def test_the_newest_live_window_is_rebuilt_on_request_and_older_ones_are_not(short: World) -> None:
+    land(short.root, events(60))
+    short.publish("a", "live", minutes(0, 5))
+    short.publish("b", "live", minutes(5, 10))
+    land(short.root, events(60, value=3.0))
+    short.publish("again", "live", minutes(5, 10))
+    values = sorted(row.value for row in short.released(tier="live"))
     assert values == [2.0] * 5 + [3.0] * 5
     with pytest.raises(Settled):
-        world.open("older", "live", minutes(0, 5))
+        short.open("older", "live", minutes(0, 5))
 
 
 def test_a_rebuilt_live_window_reads_the_released_rows_that_it_read_first(world: World) -> None:
-    _, clean, total = contracts(world.slug)
+    _, clean, total = contracts(world.slug, suites=False)
 
     def count_known(cleaned: Any, known: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
         return (known.agg(F.count("*").cast("double").alias("total")).selectExpr("DATE '2024-03-12' AS day", "total"),)
 
     days = Write(total, scope=lambda w, p: [date(2024, 3, 12)])
-    world.totals = Stage(world.slug, "totals", (FromRun(clean, "clean"), Released(clean)), (days,), count_known)
+    totals = Stage(world.slug, "totals", (FromRun(clean, "clean"), Released(clean)), (days,), count_known)
+    world.stages = (world.clean, totals)
     land(world.root, events(60))
     for name, window, known in (
         ("a", (0, 5), 0.0),
@@ -582,42 +615,41 @@ def files(world: World, name: str, tier: str) -> int:
     return count
 
 
-def test_after_compaction_of_every_table_the_newest_window_and_a_settled_day_run_again(world: World) -> None:
-    bad = events(60).assign(value=[200.0] + [2.0] * 59)
-    land(world.root, bad)
+def test_after_compaction_of_every_table_the_newest_window_and_a_settled_day_run_again(short: World) -> None:
+    land(short.root, events(60).assign(value=[200.0] + [2.0] * 59))
     for n in range(3):
-        world.publish(f"live-{n}", "live", minutes(5 * n, 5 * n + 5))
-    world.publish("night")
-    before = (sorted(world.released(tier="live")), sorted(world.released()))
-    assert files(world, "clean", "live") == 3
-    for tier in ("live", "settled"):
-        for name in ("clean", "totals", "event__quarantine"):
-            world.lake.compact(world.table(name, tier))
-    assert files(world, "clean", "live") == 1
-    assert (sorted(world.released(tier="live")), sorted(world.released())) == before
-    world.publish("again", "live", minutes(10, 15))
-    world.publish("night-again")
-    assert (sorted(world.released(tier="live")), sorted(world.released())) == before
-    assert world.on_main(tier="live") == 14
-    assert len(world.released("event__quarantine")) == 1
+        short.publish(f"live-{n}", "live", minutes(5 * n, 5 * n + 5))
+    short.publish("night")
+    before = (sorted(short.released(tier="live")), sorted(short.released()))
+    assert files(short, "clean", "live") == 3
+    for name in ("clean", "event__quarantine"):
+        for tier in ("live", "settled"):
+            short.lake.compact(short.table(name, tier))
+    assert files(short, "clean", "live") == 1
+    assert (sorted(short.released(tier="live")), sorted(short.released())) == before
+    short.publish("again", "live", minutes(10, 15))
+    short.publish("night-again")
+    assert (sorted(short.released(tier="live")), sorted(short.released())) == before
+    assert short.on_main(tier="live") == 14
+    assert len(short.released("event__quarantine")) == 1
 
 
-def test_compaction_between_build_and_release_is_noticed(world: World) -> None:
-    land(world.root, events(60))
-    for n in range(2):
-        world.publish(f"live-{n}", "live", minutes(5 * n, 5 * n + 5))
-    run = world.open("live-2", "live", minutes(10, 15))
-    world.pass_all(run)
-    world.lake.compact(world.table("clean", "live"))
+def test_compaction_between_build_and_release_is_noticed(short: World) -> None:
+    land(short.root, events(60))
+    short.publish("one", "live", minutes(0, 5))
+    short.publish("two", "live", minutes(5, 10))
+    run = short.open("three", "live", minutes(10, 15))
+    short.pass_all(run)
+    short.lake.compact(short.table("clean", "live"))
     with pytest.raises(WriteDisturbed, match="main has moved"):
-        world.release(run)
-    world.pass_all(run)
-    world.release(run)
-    assert len(world.released(tier="live")) == 15
+        short.release(run)
+    short.pass_all(run)
+    short.release(run)
+    assert len(short.released(tier="live")) == 15
 
 
 def test_two_scope_keys_are_replaced_together(world: World) -> None:
-    _, clean, total = contracts(world.slug)
+    _, clean, total = contracts(world.slug, suites=False)
     two = Table(world.slug, "totals", "Totals.", ("day",), total.columns, keys("day"))
     days = [date(2024, 3, 11), date(2024, 3, 12)]
 
@@ -629,7 +661,8 @@ def test_two_scope_keys_are_replaced_together(world: World) -> None:
         )
 
     land(world.root, events(10))
-    world.totals = Stage(world.slug, "totals", (FromRun(clean, "clean"),), (Write(two, scope=lambda w, p: days),), both)
+    totals = Stage(world.slug, "totals", (FromRun(clean, "clean"),), (Write(two, scope=lambda w, p: days),), both)
+    world.stages = (world.clean, totals)
     for name in ("one", "two"):
         world.publish(name)
     assert sorted(row.day for row in world.released("totals")) == days

@@ -168,6 +168,7 @@ def test_a_full_disk_is_one_sentence(on_a_full_disk):
 def on_a_full_disk(tmp_path, monkeypatch):
     """A cluster that has 8 MB: on a tmpfs where mounting is allowed, else an initdb that meets a full disk."""
     cluster = Cluster(tmp_path / "cluster", throw_away=True)
+    cluster.place.mkdir(parents=True, exist_ok=True)
     options = ["-o", "size=8m,mode=755"]
     mounted = subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", cluster.place], capture_output=True)
     if mounted.returncode:

@@ -1,7 +1,8 @@
 """A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 from expectations.contract import WARNING, Column, Rule, Table, keys, window
 from spark_jobs.common.build import build
 from spark_jobs.common.disposition import drop_later_copies, drop_outside
-from spark_jobs.common.lake import Lake, table_name
+from spark_jobs.common.lake import Lake
 from spark_jobs.common.landing import Landing
 from spark_jobs.common.ledger import Ledger, Release, Run
 from spark_jobs.common.release import release
@@ -21,7 +22,6 @@ from spark_jobs.common.stage import FromRun, Landed, Stage, Write
 from spark_jobs.common.window import Window
 
 HOUR = Window(datetime(2024, 3, 12, 6, tzinfo=UTC), datetime(2024, 3, 12, 7, tzinfo=UTC))
-STAGES = ("clean", "totals")
 
 
 @dataclass(frozen=True)
@@ -29,40 +29,36 @@ class ToyParams:
     factor: float = 1.0
 
 
-def contracts(slug: str) -> tuple[Table, Table, Table]:
-    """Landing events, cleaned events and totals of a pipeline of this name."""
+def contracts(slug: str, suites: bool = True) -> tuple[Table, Table, Table]:
+    """Landing events, cleaned events and totals of a pipeline of this name; without suites for tests that are about the machinery."""
     columns = (
         Column("event_id", "string", "identity"),
         Column("event_ts", "timestamp", "when it happened"),
         Column("value", "double", "what was measured", unit="A", minimum=0.0, maximum=100.0),
     )
-    event = Table(slug, "event", "Raw events.", ("event_id",), columns, window("event_ts"), landing=True)
-    clean = Table(slug, "clean", "Events, each once.", ("event_id",), columns, window("event_ts"))
-    total = Table(
-        slug,
-        "totals",
-        "Total by day.",
-        ("day",),
-        (Column("day", "date", "UTC day"), Column("total", "double", "sum of values")),
-        keys("day"),
-        rules=(
-            Rule.gx(
-                "ExpectColumnMaxToBeBetween",
-                "No day's total exceeds 1,000.",
-                name="total_limit",
-                column="total",
-                max_value=1000,
-            ),
-            Rule.gx(
-                "ExpectColumnMinToBeBetween",
-                "Totals are above 1.",
-                WARNING,
-                name="total_low",
-                column="total",
-                min_value=1,
-            ),
+    of_day = (Column("day", "date", "UTC day"), Column("total", "double", "sum of values"))
+    limits = (
+        Rule.gx(
+            "ExpectColumnMaxToBeBetween",
+            "No day's total exceeds 1,000.",
+            name="total_limit",
+            column="total",
+            max_value=1000,
+        ),
+        Rule.gx(
+            "ExpectColumnMinToBeBetween",
+            "Totals are above 1.",
+            WARNING,
+            name="total_low",
+            column="total",
+            min_value=1,
         ),
     )
+    event = Table(slug, "event", "Raw events.", ("event_id",), columns, window("event_ts"), landing=True)
+    key = ("event_id",) if suites else ()
+    clean = Table(slug, "clean", "Events, each once.", key, columns, window("event_ts"), may_be_empty=not suites)
+    key, rules = (("day",), limits) if suites else ((), ())
+    total = Table(slug, "totals", "Total by day.", key, of_day, keys("day"), rules, may_be_empty=not suites)
     return event, clean, total
 
 
@@ -83,8 +79,8 @@ def total_events(cleaned: Any, *, window: Window, params: ToyParams) -> tuple[An
     return (touched.groupBy(day.alias("day")).agg((F.sum("value") * params.factor).alias("total")),)
 
 
-def stages(slug: str) -> tuple[Stage, Stage]:
-    event, clean, total = contracts(slug)
+def stages(slug: str, suites: bool = True) -> tuple[Stage, Stage]:
+    event, clean, total = contracts(slug, suites)
     first = Stage(slug, "clean", (Landed(event),), (Write(clean, balances="event"),), clean_events)
     days = Write(total, scope=lambda w, p: w.business_days("UTC", 0))
     return first, Stage(slug, "totals", (FromRun(clean, "clean"),), (days,), total_events)
@@ -129,13 +125,14 @@ def land(
 class World:
     """One toy pipeline of its own on the shared lake."""
 
-    def __init__(self, spark: Any, ledger: Ledger, home: Path, slug: str) -> None:
+    def __init__(self, spark: Any, ledger: Ledger, home: Path, slug: str, suites: bool = True) -> None:
         self.spark, self.ledger, self.slug = spark, ledger, slug
         self.root = home / "landing" / slug
         self.root.mkdir(parents=True)
         self.staging = home / "staging"
         self.lake = Lake(spark)
-        self.clean, self.totals = stages(slug)
+        self.stages = stages(slug, suites)
+        self.clean, self.totals = self.stages
 
     def table(self, name: str, tier: str = "settled") -> str:
         return f"lake.{self.slug}.{name}{'_live' if tier == 'live' else ''}"
@@ -153,13 +150,13 @@ class World:
         return build(self.spark, self.ledger, landing, stage, run, params or ToyParams()).document
 
     def pass_all(self, run: Run, params: ToyParams | None = None) -> None:
-        for stage in (self.clean, self.totals):
+        for stage in self.stages:
             self.build(stage, run, params)
             verdict = self.ledger.checkpoint(run.run_key, stage.name)
             assert verdict.passed, verdict.sentence
 
     def release(self, run: Run) -> Release:
-        return release(self.spark, self.ledger, run, STAGES)
+        return release(self.spark, self.ledger, run, tuple(stage.name for stage in self.stages))
 
     def serve(self, run: Run) -> dict[str, int]:
         return serve(self.spark, self.ledger, run, marts(self.slug))
@@ -205,5 +202,21 @@ def spoiled(stage: Stage, spoil: Callable[..., tuple[Any, ...]]) -> Stage:
     return Stage(stage.pipeline, stage.name, stage.reads, stage.writes, spoil, stage.read_window)
 
 
-def clean_table(slug: str, tier: str = "settled") -> str:
-    return table_name(contracts(slug)[1], tier)
+@contextmanager
+def tiny_queries(spark: Any) -> Iterator[None]:
+    """Spark's settings for a handful of rows: what makes millions fast costs a multiple of the query here."""
+    settings = {
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
+    before = {key: spark.conf.get(key, None) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    yield
+    for key, old in before.items():
+        if old is None:
+            spark.conf.unset(key)
+        else:
+            spark.conf.set(key, old)

@@ -44,6 +44,11 @@ class Ledger:
             raise RuntimeError(
                 "SIGNALBOX_LEDGER_URL is not set; it names the ledger's PostgreSQL database (see docs/operate.md)."
             )
+        return cls.at(url)
+
+    @classmethod
+    def at(cls, url: str) -> "Ledger":
+        """The ledger behind a SQLAlchemy URL."""
         # Forked task processes must not share connections, so none are pooled.
         return cls(create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10}))
 

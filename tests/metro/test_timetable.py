@@ -1,0 +1,113 @@
+"""Timetable: days of service, versions of the plan, times past midnight and on the days when the clock changes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, trips
+from spark_jobs.common.window import Window
+from spark_jobs.metro.params import NIGHTLY
+from spark_jobs.metro.timetable import transform
+from tests.metro.rows import DAY, at, frame, listed
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
+EARLIER, AT_NOON = at("12:00", date(2024, 3, 11)), at("11:00")
+WEEKDAYS = {"monday": 1, "tuesday": 1, "wednesday": 1, "thursday": 1, "friday": 1, "saturday": 0, "sunday": 0}
+
+
+def plan(
+    version: str, published: datetime, calls: list[tuple[str, int, str, str]], **more: Any
+) -> dict[str, list[dict[str, Any]]]:
+    """A plan of one line; ``calls`` are trip, sequence, stop and departure."""
+    said = {"plan_version": version, "published_ts": published}
+    year = {"start_date": date(2024, 1, 1), "end_date": date(2024, 12, 31)}
+    return {
+        "trips": [
+            {"trip_id": t, "route_id": "1", "service_id": "week", "direction_id": 0} | said
+            for t in sorted({c[0] for c in calls})
+        ],
+        "stop_times": [
+            {"trip_id": t, "stop_sequence": n, "stop_id": s, "departure_time": d, "arrival_time": d} | said
+            for t, n, s, d in calls
+        ],
+        "calendar": [{"service_id": "week"} | WEEKDAYS | year | said],
+        "calendar_dates": [row | said for row in more.get("dates", [])],
+        "stops": [row | said for row in more.get("stops", [])],
+        "routes": [{"route_id": "1", "corridor_group": "A", "agency_timezone": more.get("timezone")} | said],
+    }
+
+
+def build(spark: SparkSession, *plans: dict[str, list[dict[str, Any]]], window: Window = NIGHT) -> DataFrame:
+    modules = (trips, stop_times, calendar, calendar_dates, stops, routes)
+    frames = [frame(spark, m.TABLE, [row for p in plans for row in p[m.TABLE.name]]) for m in modules]
+    return transform(*frames, window=window, params=NIGHTLY)[0]
+
+
+def test_calls_have_their_role_and_a_time_past_midnight_stays_on_its_day(spark: SparkSession) -> None:
+    built = build(
+        spark, plan("a", EARLIER, [("t", 1, "X", "23:50:00"), ("t", 2, "Y", "24:10:00"), ("t", 3, "Z", "25:25:00")])
+    )
+    assert listed(
+        built, "service_date", "stop_sequence", "stop_role", "planned_departure_s", "planned_departure_ts"
+    ) == [
+        (DAY, 1, "ORIGIN", 85800, at("22:50")),
+        (DAY, 2, "INTERMEDIATE", 87000, at("23:10")),
+        (DAY, 3, "TERMINAL", 91500, at("00:25", date(2024, 3, 13))),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "eight_o_clock"),
+    [(date(2024, 3, 31), "06:00"), (date(2024, 10, 27), "07:00")],
+    ids=["the day that loses an hour", "the day that gains an hour"],
+)
+def test_eight_o_clock_is_eight_o_clock_when_the_clock_changes(
+    spark: SparkSession, day: date, eight_o_clock: str
+) -> None:
+    added = [{"service_id": "week", "date": day, "exception_type": 1}]
+    window = Window.parse(f"{day}T04:00:00+0{2 if day.month == 3 else 1}:00", f"{day}T22:00:00+00:00")
+    built = build(
+        spark, plan("a", at("12:00", date(2024, 3, 1)), [("t", 1, "X", "08:00:00")], dates=added), window=window
+    )
+    assert listed(built, "planned_departure_ts") == [(at(eight_o_clock, day),)]
+
+
+def test_a_holiday_takes_the_weekday_service_away(spark: SparkSession) -> None:
+    holiday = [{"service_id": "week", "date": DAY, "exception_type": 2}]
+    assert build(spark, plan("a", EARLIER, [("t", 1, "X", "08:00:00")], dates=holiday)).count() == 0
+
+
+def test_the_latest_version_before_the_day_counts(spark: SparkSession) -> None:
+    old = plan("old", at("12:00", date(2024, 3, 9)), [("t", 1, "X", "08:00:00")])
+    new = plan("new", EARLIER, [("t", 1, "X", "08:05:00")])
+    assert listed(build(spark, old, new), "planned_departure_s", "plan_version") == [(29100, "new")]
+
+
+def test_a_version_published_at_noon_supersedes_only_later_departures(spark: SparkSession) -> None:
+    base = plan("base", EARLIER, [("am", 1, "X", "08:00:00"), ("pm", 1, "X", "15:00:00"), ("gone", 1, "X", "16:00:00")])
+    noon = plan(
+        "noon", AT_NOON, [("am", 1, "X", "08:30:00"), ("pm", 1, "X", "15:10:00"), ("early", 1, "X", "09:00:00")]
+    )
+    assert listed(build(spark, base, noon), "trip_id", "planned_departure_s", "plan_version") == [
+        ("am", 28800, "base"),
+        ("pm", 54600, "noon"),
+    ]
+
+
+def test_the_platform_is_the_stop_and_its_parent_the_station(spark: SparkSession) -> None:
+    known = [{"stop_id": "X:1", "stop_name": "Ex", "parent_station": "X"}]
+    built = build(spark, plan("a", EARLIER, [("t", 1, "X:1", "08:00:00"), ("t", 2, "Y", "08:02:00")], stops=known))
+    assert listed(built, "stop_id", "station_id") == [("X:1", "X"), ("Y", "Y")]
+
+
+def test_a_line_with_a_time_zone_of_its_own_keeps_it(spark: SparkSession) -> None:
+    built = build(spark, plan("a", EARLIER, [("t", 1, "X", "08:00:00")], timezone="America/New_York"))
+    assert listed(built, "planned_departure_ts") == [(at("12:00"),)]

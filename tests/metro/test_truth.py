@@ -1,0 +1,180 @@
+"""The stages against the simulator's truth: departure times, one-to-one matching, punctuality, on thinned days.
+
+Full-scale figures come from the benchmark; a thinned day has few trains to learn from, so nights believe fewer visits.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from expectations.contract import Table
+from simulators.metro import ServiceDay, Settings, land, simulate_day
+from simulators.metro.landing import write_parquet
+from simulators.metro.truth import TRUTH
+from spark_jobs.common.stage import FromRun, Landed
+from spark_jobs.common.window import Window
+from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
+from tests.metro.rows import DAY, at
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+SCALE = 0.05
+NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
+THIN_NIGHT = replace(NIGHTLY, offset_min_visits=4, offset_prior_visits=1.0)
+NEAR = pd.Timedelta(30, "s")
+
+
+def simulated(folder: Path, seeds: Sequence[int], scale: float, numbers: bool = True) -> Path:
+    """Landing files and truth of one day for each seed, beginning with 12 March."""
+    truth: dict[str, list[Any]] = {name: [] for name in TRUTH}
+    for n, seed in enumerate(seeds):
+        sim = simulate_day(Settings(seed, scale, 1.0, numbers), ServiceDay(DAY + timedelta(days=n)))
+        land(sim, folder / "landing")
+        for name, build in TRUTH.items():
+            truth[name].append(build(sim).to_pandas())
+    for name, parts in truth.items():
+        write_parquet(
+            pa.Table.from_pandas(pd.concat(parts), preserve_index=False), folder / "truth" / f"{name}.parquet"
+        )
+    return folder
+
+
+def landed(spark: SparkSession, folder: Path, table: Table) -> DataFrame:
+    """All files of a landing table, its valid rows."""
+    from pyspark.sql import functions as F
+
+    files = sorted(str(path) for path in (folder / "landing" / table.name).rglob("*.parquet"))
+    origin = [] if "source_row" in table.column_names else ["source_file string", "source_row bigint"]
+    if not files:
+        return spark.createDataFrame([], ", ".join([table.ddl(), *origin]))
+    raw = spark.read.parquet(*files)
+    here = [F.col("_metadata.file_path").alias("source_file"), F.col("_metadata.row_index").alias("source_row")]
+    columns = [
+        (F.col(c.name) if c.name in raw.columns else F.lit(None)).cast(c.type).alias(c.name) for c in table.columns
+    ]
+    return raw.select(*columns, *(here if origin else [])).where(f"({table.first_broken_rule_sql()}) IS NULL")
+
+
+def run(
+    spark: SparkSession, folder: Path, window: Window, params: dict[str, MetroParams], scratch: Path
+) -> dict[str, pd.DataFrame]:
+    """The stages one after the other on frames, each output written and read again as between two jobs."""
+    built: dict[str, DataFrame] = {}
+    for name in ("timetable", "movements", "visits", "matching"):
+        stage = importlib.import_module(f"spark_jobs.metro.{name}").STAGE
+        frames = [
+            landed(spark, folder, read.table)
+            if isinstance(read, Landed)
+            else built[read.table.name]
+            if isinstance(read, FromRun)
+            else spark.createDataFrame([], read.table.ddl())
+            for read in stage.reads
+        ]
+        outputs = stage.transform(*frames, window=window, params=params.get(name, params["else"]))
+        for write, output in zip(stage.writes, outputs, strict=True):
+            kept = output.where("_dropped IS NULL") if "_dropped" in output.columns else output
+            valid = kept.where(f"({write.table.first_broken_rule_sql()}) IS NULL").select(*write.table.column_names)
+            valid.write.parquet(str(scratch / write.table.name))
+            built[write.table.name] = spark.read.parquet(str(scratch / write.table.name))
+        spark.catalog.clearCache()
+    return {name: built[name].toPandas() for name in ("stop_visits", "planned_calls")}
+
+
+def scored(found: dict[str, pd.DataFrame], folder: Path, since: Any = None, until: Any = None) -> dict[str, float]:
+    """Precision and recall of the pairs, mean absolute error of the departures, and pairs used twice.
+
+    Visits are found again in the truth by platform and nearest departure (arrival where a run ends).
+    """
+    truth = pd.read_parquet(folder / "truth" / "gt_visit.parquet").drop(
+        columns=["service_date", "planned_departure_ts"]
+    )
+    truth["key"] = truth.true_departure_ts.fillna(truth.true_arrival_ts)
+    inside = truth.key.between(since or truth.key.min(), until or truth.key.max())
+    visits = found["stop_visits"].rename(columns={"run_id": "our_run", "status": "our_status"})
+    times = {"departure": visits.actual_departure_time, "arrival": visits.actual_arrival_time}
+    ends = truth.true_departure_ts.isna()
+    parts = [
+        pd.merge_asof(
+            truth[inside & chosen].sort_values("key").astype({"key": "datetime64[us, UTC]"}),
+            visits.assign(key=times[kind].dt.tz_localize("UTC").astype("datetime64[us, UTC]"))
+            .dropna(subset=["key"])
+            .sort_values("key"),
+            on="key",
+            by="stop_id",
+            direction="nearest",
+            tolerance=NEAR,
+        )
+        for kind, chosen in (("departure", ~ends), ("arrival", ends))
+    ]
+    both = pd.concat(parts)
+    given, has_trip = both.planned_trip_id.notna(), both.trip_id.notna()
+    right = given & (both.planned_trip_id == both.trip_id) & (both.scheduled_stop_sequence == both.stop_sequence)
+    error = both.actual_departure_time.dt.tz_localize("UTC") - both.true_departure_ts
+    pairs = found["stop_visits"].dropna(subset=["planned_trip_id"])
+    return {
+        "precision": right.sum() / given.sum(),
+        "recall": right.sum() / has_trip.sum(),
+        "departure_mae_s": error.dt.total_seconds().abs().mean(),
+        "twice": int(pairs.duplicated(["service_date", "planned_trip_id", "scheduled_stop_sequence"]).sum()),
+    }
+
+
+def punctuality(found: dict[str, pd.DataFrame], folder: Path) -> tuple[float, float]:
+    """Ours and the true share of planned departures between a minute early and three minutes late."""
+    truth = pd.read_parquet(folder / "truth" / "gt_call.parquet")
+    late_s = (truth.true_departure_ts - truth.planned_departure_ts).dt.total_seconds()
+    calls = found["planned_calls"]
+    counted = calls[calls.status.isin(["RUN", "RUN_OTHER_PLATFORM", "CANCELLED", "PART_CANCELLED"])]
+    return counted.deviation_dep_s.between(-60, 180).mean(), late_s.between(-60, 180).mean()
+
+
+@pytest.fixture(scope="module")
+def thin_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulated(tmp_path_factory.mktemp("thin"), [3], SCALE)
+
+
+def test_a_night_finds_who_ran_which_trip_and_when(spark: SparkSession, thin_day: Path, tmp_path: Path) -> None:
+    found = run(spark, thin_day, NIGHT, {"else": THIN_NIGHT}, tmp_path)
+    score = scored(found, thin_day)
+    assert score["precision"] >= 0.995 and score["recall"] >= 0.99 and score["twice"] == 0
+    assert score["departure_mae_s"] <= 2.0
+    ours, true = punctuality(found, thin_day)
+    assert ours == pytest.approx(true, abs=0.01)
+
+
+def test_a_live_window_knows_what_left_half_an_hour_ago(spark: SparkSession, thin_day: Path, tmp_path: Path) -> None:
+    window = Window(at("07:55"), at("08:00"))
+    since_morning = replace(LIVE, lookback_min=300)  # the movements that earlier windows have written
+    found = run(spark, thin_day, window, {"movements": since_morning, "else": LIVE}, tmp_path)
+    score = scored(found, thin_day, since=at("06:32"), until=at("07:30"))
+    assert score["precision"] >= 0.985 and score["recall"] >= 0.97 and score["twice"] == 0
+    assert score["departure_mae_s"] <= 5.0
+
+
+def test_without_any_run_number_trains_are_still_told_apart(spark: SparkSession, tmp_path: Path) -> None:
+    unnamed = simulated(tmp_path / "day", [4], SCALE, numbers=False)
+    score = scored(run(spark, unnamed, NIGHT, {"else": NIGHTLY}, tmp_path / "built"), unnamed)
+    assert score["precision"] >= 0.97 and score["recall"] >= 0.95 and score["twice"] == 0
+
+
+def test_over_twenty_seeds_no_planned_departure_is_used_twice(spark: SparkSession, tmp_path: Path) -> None:
+    """Each seed is a day of its own, all of them one window of twenty days."""
+    days = simulated(tmp_path / "days", range(20), 0.01)
+    last = date(2024, 4, 1)
+    window = Window.parse("2024-03-12T04:00:00+01:00", f"{last}T04:00:00+02:00")
+    found = run(spark, days, window, {"else": replace(NIGHTLY, learn=False)}, tmp_path / "built")
+    score = scored(found, days)
+    assert found["stop_visits"].service_date.nunique() == 20
+    assert score["twice"] == 0 and score["precision"] >= 0.995 and score["recall"] >= 0.99

@@ -1,0 +1,167 @@
+"""Visits: times at platforms, what the nights learn, and visits that another system observed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from expectations.metro import infra_section, movements, observed_visit, passenger_event, stops, timetable
+from spark_jobs.common.window import Window
+from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
+from spark_jobs.metro.visits import transform
+from tests.metro.rows import DAY, at, frame, listed
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+FIVE_MINUTES = Window(at("07:00"), at("07:05"))
+NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
+# 90 m beyond 45 m of the section: ½·1.0·t² = 45 → 9.487 s to start; ½·0.9·t² = 90 → 14.142 s to brake.
+BRAKING, STARTING = timedelta(seconds=14.142), timedelta(seconds=9.487)
+NEXT = {"p1": "a", "a": "p2", "p2": "b", "b": None}
+
+
+def section(name: str, platform: str | None = None) -> dict[str, Any]:
+    common = {"section_id": name, "length_m": 135, "is_terminal": False, "track_order": 1, "direction_id": 0}
+    common |= {"source_system": "ILS-1", "line_ids": ["1"], "next_sections": [NEXT[name]] if NEXT[name] else []}
+    return common | {"stop_mark_m": 90.0 if platform else None, "platform_stop_id": platform, "valid_from": DAY}
+
+
+REGISTER = [section("p1", "X:1"), section("a"), section("p2", "Y:1"), section("b")]
+
+
+def movement(name: str, clock: str, kind: str = "OCCUPY", **more: Any) -> dict[str, Any]:
+    prev = next((before for before, after in NEXT.items() if after == name), None)
+    common = {"event_id": f"{name}{clock}{kind}", "source_system": "ILS-1", "message_seq": 1, "event_ts": at(clock)}
+    common |= {"corrected_ts": at(clock), "ingest_ts": at(clock), "event_type": kind, "section_id": name}
+    return common | {"prev_section_id": prev, "train_describer": "1001", "line_id": "1", "destination_code": "Z"} | more
+
+
+def journey(clock: str, **more: Any) -> list[dict[str, Any]]:
+    """p1 at the clock's minute, a after 60 s, p2 after 90 s, b after 150 s."""
+    hours, minutes = clock.split(":")
+    times = {
+        "p1": f"{clock}:00",
+        "a": f"{hours}:{int(minutes) + 1}:00",
+        "p2": f"{hours}:{int(minutes) + 1}:30",
+        "b": f"{hours}:{int(minutes) + 2}:30",
+    }
+    return [movement(name, time, **more) for name, time in times.items()]
+
+
+def build(
+    spark: SparkSession,
+    moves: list[dict[str, Any]],
+    doors: list[dict[str, Any]] | None = None,
+    observed: list[dict[str, Any]] | None = None,
+    window: Window = FIVE_MINUTES,
+    params: MetroParams = LIVE,
+) -> tuple[DataFrame, DataFrame]:
+    station = [{"stop_id": "X:1", "stop_name": "Ex", "parent_station": "X", "published_ts": at("00:00")}]
+    plan = [{"service_date": DAY, "trip_id": "t", "route_id": "1", "corridor_group": "1-2"}]
+    rows = (
+        (infra_section, REGISTER),
+        (stops, station),
+        (timetable, plan),
+        (passenger_event, doors or []),
+        (observed_visit, observed or []),
+    )
+    frames = [frame(spark, module.TABLE, given) for module, given in rows]
+    return transform(frame(spark, movements.TABLE, moves), *frames, window=window, params=params)
+
+
+def test_live_times_come_from_geometry(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("06:50"))
+    assert listed(visits, "stop_id", "station_id", "corridor_group", "arrival_ts", "departure_ts", "time_quality") == [
+        ("X:1", "X", "1-2", at("06:50:14.142136"), at("06:50:50.513167"), "MEASURED"),
+        ("Y:1", "Y:1", "1-2", at("06:51:44.142136"), at("06:52:20.513167"), "MEASURED"),
+    ]
+
+
+def test_a_train_without_a_next_section_yet_has_no_departure(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("06:50")[:3])
+    assert listed(visits, "stop_id", "departure_ts", "time_quality")[1] == ("Y:1", None, "MISSING")
+
+
+def test_a_release_tells_the_departure_by_the_length_of_the_train(spark: SparkSession) -> None:
+    lost = [row for row in journey("06:50") if row["section_id"] != "b"]
+    visits, _ = build(spark, [*lost, movement("p2", "06:52:38", "RELEASE")])
+    # ½·1.0·t² = 45 m + two units of 54 m → 17.493 s.
+    assert listed(visits.where("stop_id = 'Y:1'"), "departure_ts") == [(at("06:52:20.507144"),)]
+
+
+def test_only_visits_of_the_last_ninety_minutes_are_replaced_but_runs_keep_their_start(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("05:34"))
+    assert listed(visits, "stop_id", "visit_seq", "run_id") == [("Y:1", 1, "20240312-053400-p1")]
+
+
+def test_a_train_to_the_depot_carries_no_passengers(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("06:50", destination_code="DEPOT"))
+    assert listed(visits, "revenue") == [(False,), (False,)]
+
+
+def test_a_number_of_another_line_does_not_move_the_run_into_its_corridor(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("06:50", line_id="9"))
+    assert {row[0] for row in listed(visits, "corridor_group")} == {"1-2"}
+
+
+def door(clock: str, seconds: float, n: int) -> dict[str, Any]:
+    common = {"passenger_event_id": f"d{n}", "vehicle_id": "MX1", "train_car_id": "C1", "device_id": "D1"}
+    return common | {
+        "event_timestamp": at(clock) + timedelta(seconds=seconds),
+        "event_type": "Door closed",
+        "event_count": 1,
+    }
+
+
+def test_a_night_learns_how_long_trains_take_to_leave(spark: SparkSession) -> None:
+    params = replace(NIGHTLY, offset_min_visits=3, offset_prior_visits=1.0)
+    clocks = ["06:10", "06:20", "06:30"]
+    told = [movement("p1", f"{clock}:03", "INTERPOSE", vehicle_ids=["MX1"]) for clock in clocks]
+    doors = [door(clock, 60 - 13.0, n) for n, clock in enumerate(clocks)]  # 13 s before the next section
+    visits, learnt = build(
+        spark, [*told, *(row for clock in clocks for row in journey(clock))], doors, window=NIGHT, params=params
+    )
+    # (3·13 + 1·9.487) / 4
+    assert [round(row[3], 3) for row in listed(learnt, "platform_stop_id", "cars", "samples", "off_dep_s")] == [12.122]
+    calibrated = visits.where("time_quality = 'CALIBRATED'")
+    assert listed(calibrated, "departure_ts")[0] == (at("06:10:47.878292"),)
+    assert listed(visits.where("stop_id = 'Y:1'"), "time_quality") == [("MEASURED",)] * 3
+
+
+def test_a_night_puts_times_in_order_and_a_live_window_does_not(spark: SparkSession) -> None:
+    moves = journey("06:50")
+    moves[1] = movement("a", "06:50:22")  # 22 s in the platform: less than braking and starting take
+    for params, apart_s in ((NIGHTLY, 5.0), (LIVE, 22 - 14.142 - 9.487)):
+        visits, _ = build(spark, moves, window=NIGHT if params is NIGHTLY else FIVE_MINUTES, params=params)
+        _, arrival, departure = listed(visits, "stop_id", "arrival_ts", "departure_ts")[0]
+        assert (departure - arrival).total_seconds() == pytest.approx(apart_s, abs=0.001)
+
+
+def test_observed_visits_stand_beside_derived_ones_and_those_outside_are_marked(spark: SparkSession) -> None:
+    common = {
+        "service_date": DAY,
+        "run_id": "r",
+        "line_id": "1",
+        "corridor_group": "1-2",
+        "direction_id": 0,
+        "visit_seq": 0,
+    }
+    common |= {"stop_id": "X:1", "station_id": "X", "revenue": True}
+    rows = [
+        common | {"visit_id": "v0", "arrival_ts": at("06:40"), "departure_ts": at("06:40:30")},
+        common | {"visit_id": "v1", "arrival_ts": at("05:00")},
+    ]
+    visits, _ = build(spark, journey("06:50"), observed=rows)
+    found = listed(visits, "run_id", "anchor_ts", "time_quality", "source_row", "_dropped")
+    assert found == [
+        ("20240312-065000-p1", at("06:50"), "MEASURED", None, None),
+        ("20240312-065000-p1", at("06:51:30"), "MEASURED", None, None),
+        ("r", at("05:00"), "MISSING", 1, "outside_window"),
+        ("r", at("06:40"), "MEASURED", 0, None),
+    ]

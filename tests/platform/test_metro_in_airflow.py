@@ -1,0 +1,122 @@
+"""The metro pipeline under a real scheduler: a blocked night, its message, its mend and Clear in the real UI, and live windows."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from platform_local.airflow_api import Run
+from platform_local.environment import UI_USER
+from tests.platform.conftest import DAY, Stack
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(1200)]
+CHECKPOINT = "movements.checkpoint"
+BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def blocked(stack: Stack) -> tuple[Run, Path]:
+    """A night over landing files of which a third is garbage, and the file that brought it."""
+    folder = stack.landing / "movement_event" / DAY.isoformat()
+    good = pd.concat([pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))])
+    bad = folder / "garbage.parquet"
+    good.head(len(good) // 2).assign(event_type="EXPLODED", event_id=lambda rows: "bad-" + rows.event_id).to_parquet(
+        bad, index=False
+    )
+    run = stack.api.backfill("metro_nightly", DAY)
+    assert stack.wait(run) == "failed"
+    return run, bad
+
+
+def test_a_blocked_night_releases_nothing_and_says_which_rule_is_broken(
+    stack: Stack, blocked: tuple[Run, Path]
+) -> None:
+    run, _ = blocked
+    states = stack.states(run)
+    assert (states["movements.build"], states[CHECKPOINT]) == ("success", "failed")
+    assert {states[name] for name in ("visits.build", "release", "serve")} == {"upstream_failed"}
+    assert stack.ledger.releases("metro", "settled") == []
+    assert stack.mart("SELECT 1 FROM information_schema.tables WHERE table_schema = 'metro'") == []
+    sentence = "At most 15% of the rows of movements are in quarantine."
+    task = next(task for task in stack.api.tasks(run) if task.name == CHECKPOINT)
+    assert sentence in stack.api.sentence(run, task)
+    assert [sentence in message["text"] and "metro_nightly" in message["text"] for message in stack.slack.messages] == [
+        True
+    ]
+    assert stack.slack.refusals == []
+
+
+def test_marking_the_checkpoint_successful_publishes_nothing(stack: Stack, blocked: tuple[Run, Path]) -> None:
+    run, _ = blocked
+    stack.api.patch(f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{CHECKPOINT}", {"new_state": "success"})
+    again = {
+        "dag_run_id": run.run_id,
+        "task_ids": ["visits.build"],
+        "include_downstream": True,
+        "only_failed": False,
+        "dry_run": False,
+    }
+    stack.api.post(f"/dags/{run.dag_id}/clearTaskInstances", again)
+    assert stack.wait(run) == "failed"
+    task = next(task for task in stack.api.tasks(run) if task.name == "visits.build")
+    assert (task.state, "The checkpoint of movements did not pass." in stack.api.sentence(run, task)) == (
+        "failed",
+        True,
+    )
+    assert stack.ledger.releases("metro", "settled") == []
+
+
+def test_after_the_mend_clear_in_the_ui_turns_the_run_green(stack: Stack, blocked: tuple[Run, Path]) -> None:
+    run, bad = blocked
+    bad.unlink()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
+        page = browser.new_page()
+        try:
+            sign_in(page, stack)
+            clear(page, stack, run, CHECKPOINT)
+        finally:
+            browser.close()
+    assert stack.wait(run) == "success"
+    assert set(stack.states(run).values()) == {"success"}
+    newest = stack.ledger.releases("metro", "settled")[0]
+    assert stack.mart("SELECT DISTINCT release_id FROM metro.punctuality_daily WHERE tier = 'settled'") == [
+        (newest.release_id,)
+    ]
+
+
+def test_live_windows_are_released_and_an_older_one_ends_skipped_when_cleared(stack: Stack) -> None:
+    windows = [
+        ("2024-03-12T07:00:00+00:00", "2024-03-12T07:05:00+00:00"),
+        ("2024-03-12T07:05:00+00:00", "2024-03-12T07:10:00+00:00"),
+    ]
+    runs = []
+    for start, end in windows:
+        runs.append(stack.api.trigger("metro_live", {"window_start": start, "window_end": end}))
+        assert stack.wait(runs[-1]) == "success"
+    released = [
+        (release.window.start.isoformat(), release.window.end.isoformat())
+        for release in stack.ledger.releases("metro", "live")
+    ]
+    assert released == list(reversed(windows))
+    stack.api.post(f"/dags/metro_live/dagRuns/{runs[0].run_id}/clear", {"dry_run": False})
+    stack.wait(runs[0])
+    assert stack.states(runs[0])["window"] == "skipped"
+    assert len(stack.ledger.releases("metro", "live")) == 2
+
+
+def sign_in(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.settings.api_url}/auth/login")
+    page.get_by_label("Username").fill(UI_USER)
+    page.get_by_label("Password").fill(stack.settings.ui_password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+
+
+def clear(page: Page, stack: Stack, run: Run, task: str) -> None:
+    """What a person on call does: open the red task, Clear, confirm."""
+    page.goto(f"{stack.settings.api_url}/dags/{run.dag_id}/runs/{run.run_id}/tasks/{task}")
+    page.get_by_role("button", name="Clear Task Instance").click()
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("dialog").wait_for(state="hidden")
