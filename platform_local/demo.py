@@ -59,6 +59,8 @@ class Demo:
                 f"The demo's platform is up: end it with `SIGNALBOX_HOME={self.settings.home} make down` first."
             )
         again = self._finished().exists() and self._finished().read_text() == self._identity()
+        # Written again at the end: after a call that breaks off, the next one begins anew.
+        self._finished().unlink(missing_ok=True)
         if not again:
             with _step("simulate the day"):
                 self._begin_anew()
@@ -68,7 +70,7 @@ class Demo:
         try:
             api = AirflowApi(self.settings)
             with _step("read the DAGs"):
-                _wait_for_dags(api)
+                wait_for_dags(api)
             windows = [(FIRST_WINDOW + n * WINDOW, FIRST_WINDOW + (n + 1) * WINDOW) for n in range(WINDOWS)]
             for start, end in windows[-1:] if again else windows:
                 with _step(f"{LIVE} {start:%H:%M}-{end:%H:%M} UTC"):
@@ -93,7 +95,6 @@ class Demo:
         self.settings.cluster().remove()
         for name in ("landing", "warehouse", "truth", "staging", "log"):
             shutil.rmtree(self.settings.home / name, ignore_errors=True)
-        self._finished().unlink(missing_ok=True)
         self.settings.make_folders()
         truth = self.settings.home / "truth"
         environ = self.settings.environment()
@@ -156,7 +157,7 @@ def _step(name: str) -> Iterator[None]:
     print(f"== {name}: {time.monotonic() - began:.1f} s", flush=True)
 
 
-def _wait_for_dags(api: AirflowApi) -> None:
+def wait_for_dags(api: AirflowApi) -> None:
     """Until the DAG processor has read both DAGs; then let them run."""
     deadline = time.monotonic() + PARSED_WITHIN_S
     while not {LIVE, NIGHTLY} <= api.dag_ids():

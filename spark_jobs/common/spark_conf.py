@@ -43,6 +43,8 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", "4"),
         "spark.sql.adaptive.enabled": "true",
+        # The contracts' row rules are one long CASE; deriving constraints from it takes seconds a plan and finds nothing.
+        "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

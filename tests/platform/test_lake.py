@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,7 @@ class CuttingProxy:
         except OSError:
             pass
         finally:
-            server.close()
+            _end(server)
 
     def _back(self, client: socket.socket, server: socket.socket, deaf: threading.Event) -> None:
         try:
@@ -259,7 +260,14 @@ class CuttingProxy:
         except OSError:
             pass
         finally:
-            client.close()
+            _end(client)
+
+
+def _end(connection: socket.socket) -> None:
+    """Close a connection although another thread waits on it."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""``make bench``: the full metro day beside its budgets, and our cleaning beside DuckDB's."""
+
+import argparse
+import os
+from pathlib import Path
+
+from benchmarks import cleaning, day
+from platform_local.environment import ROOT, Settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="1.0 is the full day: 170,000 movements, 3 million readings")
+    parser.add_argument("--only", choices=("day", "cleaning"), help="one part; default both")
+    args = parser.parse_args()
+    home = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var")).absolute() / "bench"
+    settings = Settings({**os.environ, "SIGNALBOX_HOME": str(home)})
+    settings.make_folders()
+    landing = day.land_day(settings, args.scale)
+    if args.only != "day":
+        cleaning.compare(landing, home)
+    if args.only != "cleaning":
+        day.measure(settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The metro's full day on the whole platform: a live window under the running scheduler, then the night through spark-submit."""
+
+import shutil
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+
+from benchmarks.meter import Meter, metered, tree
+from platform_local.airflow_api import AirflowApi, Run, Task
+from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, SCHEDULE_UNTIL, SERVICE_DATE, WINDOW, wait_for_dags
+from platform_local.environment import ROOT, Settings
+from platform_local.supervisor import Platform
+from spark_jobs.common.ledger import Ledger
+
+STEPS = ("pin", "transform", "count landing", "write", "quarantine", "audit")
+
+
+def land_day(settings: Settings, scale: float) -> Path:
+    """Simulate the day anew; the landing folder."""
+    landing = Path(settings.environment()["SIGNALBOX_LANDING"])
+    for folder in (landing, settings.home / "warehouse"):
+        shutil.rmtree(folder, ignore_errors=True)
+    settings.cluster().remove()
+    settings.make_folders()
+    command = [sys.executable, "-m", "spark_jobs", "simulate", "metro", "--seed", "1", "--scale", str(scale), "--date", str(SERVICE_DATE)]
+    subprocess.run([*command, "--landing", str(landing), "--truth", str(settings.home / "truth")], cwd=ROOT, check=True)
+    return landing
+
+
+def measure(settings: Settings) -> None:
+    """Print the live window's budget and the night's, with memory of the jobs and of the platform."""
+    platform = Platform(settings)
+    extra = {"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat(), "SIGNALBOX_ENGINE_NIGHTLY": "submit"}
+    platform.up(pick_ports=True, extra=extra)
+    try:
+        api = AirflowApi(settings)
+        wait_for_dags(api)
+        root = int((settings.run / "supervisord.pid").read_text())
+        for number, name in enumerate(("first live window (tables are made)", "live window")):
+            start = FIRST_WINDOW + number * WINDOW
+            conf = {"window_start": start.isoformat(), "window_end": (start + WINDOW).isoformat()}
+            _report(settings, api, name, *_follow(api, api.trigger(LIVE, conf), root))
+        _report(settings, api, "night through spark-submit", *_follow(api, api.backfill(NIGHTLY, SERVICE_DATE), root))
+    finally:
+        platform.down()
+
+
+def _follow(api: AirflowApi, run: Run, root: int) -> tuple[Run, Meter, Meter]:
+    """Wait for a run; what its jobs and the whole platform used."""
+    deadline = time.monotonic() + timedelta(minutes=30).total_seconds()
+    with metered(lambda: tree(root)) as whole, metered(lambda: _jobs(root)) as jobs:
+        while (state := api.state(run)) in ("queued", "running"):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{run} did not end within 30 minutes.")
+            time.sleep(0.5)
+    if state != "success":
+        raise SystemExit(f"{run} ended {state}: {[(task.name, task.state) for task in api.tasks(run)]}")
+    return run, whole, jobs
+
+
+def _jobs(root: int) -> list[psutil.Process]:
+    """Every spark-submit below the platform, with its JVM and Python workers."""
+    found: dict[int, psutil.Process] = {}
+    for process in tree(root):
+        try:
+            if "spark_jobs/__main__.py" in " ".join(process.cmdline()):
+                found |= {member.pid: member for member in tree(process.pid)}
+        except psutil.Error:
+            continue
+    return list(found.values())
+
+
+def _report(settings: Settings, api: AirflowApi, name: str, run: Run, whole: Meter, jobs: Meter) -> None:
+    print(f"\n{name}: {whole.wall_s:.1f} s from trigger to served; CPU of the platform {whole.cpu_s:.0f} s, "
+          f"its peak memory {whole.peak_mb:,.0f} MB" + (f"; of the spark-submit jobs {jobs.peak_mb:,.0f} MB" if jobs.peak_mb else ""))
+    ledger = Ledger.at(settings.environment()["SIGNALBOX_LEDGER_URL"])
+    phases = {receipt.stage: receipt.document["phases"] for receipt in ledger.receipts(f"{run.dag_id}/{run.run_id}")}
+    print(f"  {'task':<26}{'task s':>8}  " + "".join(f"{step:>15}" for step in STEPS))
+    for task in api.tasks(run):
+        print(f"  {task.name:<26}{task.seconds:>8.1f}  " + _budget(task, phases))
+
+
+def _budget(task: Task, phases: dict[str, dict[str, float]]) -> str:
+    stage, _, step = task.name.partition(".")
+    if step != "build" or stage not in phases:
+        return ""
+    spent = {wanted: sum(seconds for phase, seconds in phases[stage].items() if phase.startswith(wanted)) for wanted in STEPS}
+    return "".join(f"{spent[wanted]:>15.1f}" for wanted in STEPS)
