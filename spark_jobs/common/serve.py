@@ -133,8 +133,9 @@ def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
         return
     columns = ", ".join(f'"{column.name}" {_POSTGRES[column.type]}' for column in mart.table.columns)
     full = f'"{pipeline}"."{mart.name}"'
-    key = ", ".join(["tier", *(f'"{column}"' for column in mart.table.key)])
-    cursor.execute(f"CREATE TABLE {full} (tier text NOT NULL, release_id bigint NOT NULL, {columns}, UNIQUE ({key}))")
+    key = ", ".join(f'"{column}"' for column in mart.table.key)
+    unique = f", UNIQUE (tier, {key})" if key else ""
+    cursor.execute(f"CREATE TABLE {full} (tier text NOT NULL, release_id bigint NOT NULL, {columns}{unique})")
     cursor.execute(
         f'CREATE VIEW "{pipeline}"."{mart.name}_current" AS SELECT * FROM {full} m WHERE tier = \'settled\' OR NOT EXISTS '
         f'(SELECT 1 FROM {full} s WHERE s.tier = \'settled\' AND s."{mart.day}" = m."{mart.day}")'

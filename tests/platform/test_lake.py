@@ -75,9 +75,9 @@ def test_a_new_table_has_one_empty_snapshot_and_making_it_twice_adds_none(spark:
         lake.ensure("lakes", [table], "live")
     assert spark.table(f"{name}.snapshots").count() == 1
     assert spark.table(name).columns == ["day", "n"]
-    properties = {row.key: row.value for row in spark.sql(f"SHOW TBLPROPERTIES {name}").collect()}
-    assert properties["write.metadata.delete-after-commit.enabled"] == "true"
-    assert properties["comment"] == "It's a 'test'."
+    said = {row[0]: row[1] for row in spark.sql(f"DESCRIBE EXTENDED {name}").collect()}
+    assert said["Comment"] == "It's a 'test'."
+    assert "write.metadata.delete-after-commit.enabled=true" in said["Table Properties"]
 
 
 def test_a_replacement_is_a_delete_and_an_append_on_its_own_branch(kept: Kept) -> None:
@@ -161,7 +161,7 @@ def test_of_two_branches_of_one_base_the_second_is_refused(kept: Kept) -> None:
 
 def test_a_file_that_straddles_the_scope_is_replaced_in_part(kept: Kept) -> None:
     for n in range(2, 4):
-        kept.write(f"b{n}", "false", [(DAYS[0], n), (DAYS[1], 10 * n)])
+        kept.write(f"b{n}", "n < 0", [(DAYS[0], n), (DAYS[1], 10 * n)])
         kept.forward(f"b{n}")
     kept.lake.compact(kept.name)
     assert kept.spark.table(f"{kept.name}.files").count() == 2

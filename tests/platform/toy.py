@@ -128,7 +128,7 @@ class World:
     def __init__(self, spark: Any, ledger: Ledger, home: Path, slug: str, suites: bool = True) -> None:
         self.spark, self.ledger, self.slug = spark, ledger, slug
         self.root = home / "landing" / slug
-        self.root.mkdir(parents=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         self.staging = home / "staging"
         self.lake = Lake(spark)
         self.stages = stages(slug, suites)

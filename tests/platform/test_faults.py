@@ -1,0 +1,344 @@
+"""Processes that are killed, stopped, starved or cut off: readers see whole versions, and a retry makes exactly one.
+
+The steps that suffer run as processes of their own, most of them as clients of one Connect server.
+"""
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+import pytest
+from sqlalchemy import create_engine, text
+
+from platform_local.components import spark_home
+from platform_local.ports import free_port
+from platform_local.postgres import Cluster
+from spark_jobs.common.ledger import Ledger
+from spark_jobs.common.lake import WriteDisturbed
+from tests.platform.toy import World, events, land, tiny_queries
+
+pytestmark = pytest.mark.spark
+ROOT = Path(__file__).resolve().parents[2]
+_numbers = itertools.count()
+KILLED = -signal.SIGKILL
+OLD, NEW = 20.0, 30.0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tiny(spark: Any) -> Iterator[None]:
+    with tiny_queries(spark):
+        yield
+
+
+class Server:
+    """A Spark Connect server on the private lake, and the environment of its clients."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, port = home, free_port()
+        self.environ = {
+            **os.environ,
+            "SIGNALBOX_ENGINE": "connect",
+            "SIGNALBOX_CONNECT_URL": f"sc://localhost:{port}",
+            "SPARK_CONNECT_AUTHENTICATE_TOKEN": "stand-in",
+            "SIGNALBOX_MASTER": "local[2]",
+            "SIGNALBOX_DRIVER_MEMORY": "1g",
+            "SIGNALBOX_SPARK_PROPERTIES": str(home / f"spark-{port}.properties"),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        }
+        serve = "import os; from platform_local.components import serve_connect; serve_connect(os.environ)"
+        quick = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
+        log = (home / "connect.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", serve], env={**self.environ, **quick}, stdout=log, stderr=log, start_new_session=True
+        )
+        deadline = time.monotonic() + 90
+        while not listens(port):
+            assert self.process.poll() is None, (home / "connect.log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "the Connect server did not start"
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def server(lake_home: Path) -> Iterator[Server]:
+    assert spark_home().exists()
+    server = Server(lake_home)
+    yield server
+    server.kill()
+
+
+class Step:
+    """One step of the toy pipeline in a process of its own."""
+
+    def __init__(self, server: Server, world: World, step: str, run: str, fault: str = "", **environ: str) -> None:
+        command = [sys.executable, "-m", "tests.platform.toy_job", str(server.home), world.slug, step, run]
+        self.log = server.home / f"{world.slug}-{step}-{next(_numbers)}.log"
+        self.process = subprocess.Popen(
+            command,
+            env={**server.environ, "SIGNALBOX_FAULT": fault, **environ},
+            stdout=self.log.open("wb"),
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+
+    def ended(self, seconds: float = 120) -> int:
+        """Its exit status; a negative one is a signal's."""
+        return self.process.wait(seconds)
+
+    def said(self) -> list[str]:
+        """What it printed, without Java's own remarks."""
+        return [
+            line for line in self.log.read_text().splitlines() if "WARN" not in line and not line.startswith("Using")
+        ]
+
+    def wait_until_stopped(self, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while psutil.Process(self.process.pid).status() != psutil.STATUS_STOPPED:
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            assert time.monotonic() < deadline, "the step did not stop where it should"
+            time.sleep(0.05)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Scene(World):
+    """A toy pipeline whose old version is released and served, and whose new one has landed."""
+
+    def __init__(self, spark: Any, ledger: Ledger, server: Server) -> None:
+        super().__init__(spark, ledger, server.home, f"scene{next(_numbers)}", suites=False)
+        self._server, self._marts = server, Cluster(server.home / "postgres").url("marts")
+        land(self.root, events(10))
+        old = self.publish("old")
+        self.serve(old)
+        self.ledger.close_run(old.run_key)
+        land(self.root, events(10, value=3.0))
+
+    def step(self, step: str, run: str = "new", fault: str = "", **environ: str) -> Step:
+        return Step(self._server, self, step, run, fault, **environ)
+
+    def die(self, step: str, point: str) -> None:
+        assert self.step(step, fault=point).ended() == KILLED
+
+    def seen(self) -> tuple[list[float], list[float]]:
+        """The total that readers of the release see, and the one that readers of PostgreSQL see; each table must be whole."""
+        assert len({row.event_id for row in self.released()}) == len(self.released()) == 10
+        assert {10 * row.value for row in self.released()} == set(self.total())
+        with create_engine(self._marts).connect() as connection:
+            daily = connection.execute(text(f"SELECT total FROM {self.slug}.daily")).scalars().all()
+            served = connection.execute(text(f"SELECT value FROM {self.slug}.events")).scalars().all()
+        assert (len(served), {10 * value for value in served}) == (10, set(daily))
+        return self.total(), list(daily)
+
+    def mains(self) -> tuple[float, float]:
+        """What readers of a single table see on ``main``: the sum of the events, and the total."""
+        rows = self.spark.table(self.table("clean")).collect()
+        assert len({row.event_id for row in rows}) == len(rows) == 10
+        (total,) = self.spark.table(self.table("totals")).collect()
+        return sum(row.value for row in rows), total.total
+
+    def prepare(self, name: str = "new") -> None:
+        """Everything of a run but its release."""
+        self.pass_all(self.open(name))
+
+    def releases_of(self, name: str) -> int:
+        return len(self.ledger.releases(self.slug, "settled", self.key(name)))
+
+    def expire_lease(self) -> None:
+        """The holder has not renewed for longer than a lease lasts."""
+        with create_engine(os.environ["SIGNALBOX_LEDGER_URL"]).begin() as connection:
+            passed = text("UPDATE lease SET expires_at = now() - interval '1 second' WHERE pipeline = :p")
+            assert connection.execute(passed, {"p": self.slug}).rowcount == 1
+
+
+@pytest.fixture
+def scene(spark: Any, ledger: Ledger, server: Server) -> Scene:
+    return Scene(spark, ledger, server)
+
+
+# -- kill -9 ---------------------------------------------------------------------------------------------------
+
+
+def test_a_run_killed_at_every_point_in_turn_ends_in_exactly_one_version(scene: Scene) -> None:
+    assert (scene.seen(), scene.mains()) == (([OLD], [OLD]), (OLD, OLD))
+    for point in ("before_branch_write", "between_commits", "after_branch_write", "after_receipt"):
+        scene.die("clean", point)
+        assert (point, scene.seen(), scene.mains()) == (point, ([OLD], [OLD]), (OLD, OLD))
+    scene.prepare()
+    assert scene.mains() == (OLD, OLD)
+    for point, released, mains in (
+        ("mid_release", OLD, (NEW, OLD)),
+        ("before_release_row", OLD, (NEW, NEW)),
+        ("after_release_row", NEW, (NEW, NEW)),
+    ):
+        scene.die("release", point)
+        assert (point, scene.seen(), scene.mains()) == (point, ([released], [OLD]), mains)
+    for point, served in (("mid_serve", OLD), ("before_served_row", NEW)):
+        scene.die("serve", point)
+        assert (point, scene.seen()) == (point, ([NEW], [served]))
+    new = scene.open("new")
+    scene.release(new)
+    assert scene.serve(new) == {"daily": 1, "events": 10}
+    assert (scene.seen(), scene.mains(), scene.releases_of("new")) == (([NEW], [NEW]), (NEW, NEW), 1)
+
+
+def test_when_only_the_python_process_dies_its_java_dies_too_and_a_retry_succeeds(scene: Scene) -> None:
+    step = scene.step("clean", fault="between_commits:stop", SIGNALBOX_ENGINE="local", SIGNALBOX_DRIVER_MEMORY="1g")
+    step.wait_until_stopped()
+    java = [child for child in psutil.Process(step.process.pid).children(recursive=True) if "java" in child.name()]
+    assert java != []
+    step.process.kill()
+    assert step.ended() == KILLED
+    _, alive = psutil.wait_procs(java, timeout=30)
+    assert alive == []
+    assert (scene.seen(), scene.mains()) == (([OLD], [OLD]), (OLD, OLD))
+    scene.publish("new")
+    assert (scene.mains(), scene.releases_of("new")) == ((NEW, NEW), 1)
+
+
+# -- a writer that sleeps --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", ["mid_release", "before_release_row"])
+def test_a_writer_stopped_in_its_release_cannot_publish_after_another_run(scene: Scene, point: str) -> None:
+    scene.prepare()
+    sleeper = scene.step("release", fault=f"{point}:stop")
+    sleeper.wait_until_stopped()
+    scene.expire_lease()
+    land(scene.root, events(10, value=4.0))
+    scene.publish("other")
+    sleeper.go_on()
+    assert sleeper.ended() == 4
+    assert sleeper.said()[-1].startswith("Attempt 1 at release was superseded:")
+    assert (scene.total(), scene.mains()) == ([40.0], (40.0, 40.0))
+    assert (scene.releases_of("new"), scene.releases_of("other")) == (1, 1)
+
+
+def test_a_writer_stopped_in_its_build_writes_no_receipt_after_a_newer_attempt(scene: Scene) -> None:
+    sleeper = scene.step("clean", fault="between_commits:stop")
+    sleeper.wait_until_stopped()
+    scene.publish("new")
+    sleeper.go_on()
+    assert sleeper.ended() == 4
+    assert sleeper.said()[-1].startswith("Attempt 1 at clean was superseded:")
+    assert (scene.total(), scene.mains(), scene.releases_of("new")) == ([NEW], (NEW, NEW), 1)
+
+
+def test_two_release_attempts_that_go_together_make_one_release(scene: Scene) -> None:
+    scene.prepare()
+    attempts = [scene.step("release", fault="before_release_row:stop") for _ in range(2)]
+    for attempt in attempts:
+        attempt.wait_until_stopped()
+    for attempt in attempts:
+        attempt.go_on()
+    assert sorted(attempt.ended() for attempt in attempts) == [0, 4]
+    assert (scene.total(), scene.releases_of("new")) == ([NEW], 1)
+
+
+# -- lost connections ------------------------------------------------------------------------------------------
+
+
+def cut_catalog_connections(home: Path) -> int:
+    """End every session of the catalog's role, as a restart of PostgreSQL or of a network does."""
+    url = Cluster(home / "postgres").url("catalog").replace("+psycopg2", "")
+    connection = psycopg2.connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'catalog' AND pid <> pg_backend_pid()"
+        )
+        (cut,) = cursor.fetchone() or (0,)
+    connection.close()
+    return int(cut)
+
+
+def test_a_build_whose_catalog_connection_is_cut_proves_its_two_commits_or_fails(scene: Scene, server: Server) -> None:
+    step = scene.step("clean", fault="between_commits:stop")
+    step.wait_until_stopped()
+    assert cut_catalog_connections(server.home) > 0
+    step.go_on()
+    status = step.ended()
+    receipt = scene.ledger.receipt(scene.key("new"), "clean")
+    assert (status == 0) == (receipt is not None)
+    assert (scene.seen(), scene.mains()) == (([OLD], [OLD]), (OLD, OLD))
+    scene.publish("new")
+    assert (scene.total(), scene.mains(), scene.releases_of("new")) == ([NEW], (NEW, NEW), 1)
+
+
+def test_a_release_whose_catalog_connection_is_cut_is_repeated_to_one_release(scene: Scene, server: Server) -> None:
+    scene.prepare()
+    step = scene.step("release", fault="mid_release:stop")
+    step.wait_until_stopped()
+    cut_catalog_connections(server.home)
+    step.go_on()
+    assert step.ended() in (0, 1)
+    scene.release(scene.open("new"))
+    assert (scene.total(), scene.mains(), scene.releases_of("new")) == ([NEW], (NEW, NEW), 1)
+
+
+# -- a full disk -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "point"), [("clean", "before_branch_write"), ("release", "mid_release"), ("serve", "mid_serve")]
+)
+def test_a_full_disk_is_one_sentence_and_the_old_version_stays(scene: Scene, step: str, point: str) -> None:
+    if step != "clean":
+        scene.prepare()
+    if step == "serve":
+        scene.release(scene.open("new"))
+    starved = scene.step(step, fault=f"{point}:enospc")
+    assert starved.ended() == 1
+    assert starved.said() == [
+        "error: The disk is full: free some space and run this step again. What was released before is untouched."
+    ]
+    assert scene.seen() == ([NEW if step == "serve" else OLD], [OLD])
+
+
+# -- what Connect looks at again for every action --------------------------------------------------------------
+
+
+def test_a_build_sees_one_snapshot_of_an_input_that_is_published_meanwhile(scene: Scene) -> None:
+    run = scene.open("new")
+    scene.build(scene.clean, run)
+    scene.ledger.checkpoint(run.run_key, "clean")
+    step = scene.step("republished")
+    assert step.ended() == 0, step.said()
+    receipt = scene.ledger.receipt(run.run_key, "totals")
+    assert receipt is not None
+    entry = receipt.document["tables"][scene.table("totals")]
+    assert [row.total for row in scene.lake.read(scene.table("totals"), entry["snapshot"]).collect()] == [OLD]
+    scene.ledger.checkpoint(run.run_key, "totals")
+    with pytest.raises(WriteDisturbed, match="main has moved"):
+        scene.release(run)
+
+
+def test_a_connect_server_that_dies_fails_the_step_soon(scene: Scene, server: Server) -> None:
+    step = scene.step("clean", fault="between_commits:stop")
+    step.wait_until_stopped()
+    server.kill()
+    began = time.monotonic()
+    step.go_on()
+    assert step.ended() == 1
+    assert time.monotonic() - began < 60
+    assert (scene.seen(), scene.mains()) == (([OLD], [OLD]), (OLD, OLD))
+    scene.publish("new")
+    assert (scene.total(), scene.releases_of("new")) == ([NEW], 1)
