@@ -43,10 +43,7 @@ def lake_home() -> Iterator[Path]:
 def spark(lake_home: Path) -> Iterator["SparkSession"]:
     """A local session on the private lake."""
     os.environ["SIGNALBOX_SHUFFLE_PARTITIONS"] = "2"
-    # The optimizing compiler costs more than it saves on tests' little data.
-    os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1"
     with spark_session("tests") as session:
-        del os.environ["SPARK_SUBMIT_OPTS"]
         session.sparkContext.setLogLevel("ERROR")
         yield session
 

@@ -25,16 +25,33 @@ def spark_session(name: str) -> Iterator["SparkSession"]:
     try:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         yield spark
+    except Exception:
+        if remote:
+            _require_alive(remote, spark)
+        raise
     finally:
         spark.stop()
 
 
 def _connect(url: str) -> "SparkSession":
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.retries import DefaultPolicy
 
     require_reachable(url)
     token = os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN", "")
-    return SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create()
+    spark = SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create()
+    # By default the client waits more than ten minutes for a server that died; a task is retried sooner than that.
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=4000)])
+    return spark
+
+
+def _require_alive(url: str, spark: "SparkSession") -> None:
+    """After an error: say so where the server is what failed, and do not wait for it once more."""
+    try:
+        require_reachable(url)
+    except ConnectionError:
+        spark.release_session_on_close = False  # type: ignore[attr-defined]
+        raise
 
 
 def require_reachable(url: str) -> None:

@@ -33,6 +33,8 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         f"{prefix}.cache-enabled": "false",
         # Each session keeps its own connections to PostgreSQL until it is stopped.
         f"{prefix}.clients": "1",
+        # A restart of PostgreSQL ends connections with these states; Iceberg connects again and looks what was committed.
+        f"{prefix}.retryable_status_codes": "57P01,57P02,57P03",
     }
 
 

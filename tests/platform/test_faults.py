@@ -55,10 +55,9 @@ class Server:
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
         serve = "import os; from platform_local.components import serve_connect; serve_connect(os.environ)"
-        quick = {"SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1"}
         log = (home / "connect.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", serve], env={**self.environ, **quick}, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-c", serve], env=self.environ, stdout=log, stderr=log, start_new_session=True
         )
         deadline = time.monotonic() + 90
         while not listens(port):
@@ -110,15 +109,22 @@ class Step:
             line for line in self.log.read_text().splitlines() if "WARN" not in line and not line.startswith("Using")
         ]
 
-    def wait_until_stopped(self, seconds: float = 120) -> None:
+    def wait_until_stopped(self, seconds: float = 120, or_ended: bool = False) -> None:
+        """Wait until it has stopped itself at its fault's point."""
         deadline = time.monotonic() + seconds
-        while psutil.Process(self.process.pid).status() != psutil.STATUS_STOPPED:
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
+        while self.process.poll() is None and psutil.Process(self.process.pid).status() != psutil.STATUS_STOPPED:
             assert time.monotonic() < deadline, "the step did not stop where it should"
             time.sleep(0.05)
+        assert or_ended or self.process.poll() is None, self.log.read_text()[-3000:]
 
     def go_on(self) -> None:
         self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it and what it started, if it still runs."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 class Scene(World):
@@ -126,6 +132,7 @@ class Scene(World):
 
     def __init__(self, spark: Any, ledger: Ledger, server: Server) -> None:
         super().__init__(spark, ledger, server.home, f"scene{next(_numbers)}", suites=False)
+        self._steps: list[Step] = []
         self._server, self._marts = server, Cluster(server.home / "postgres").url("marts")
         land(self.root, events(10))
         old = self.publish("old")
@@ -134,7 +141,12 @@ class Scene(World):
         land(self.root, events(10, value=3.0))
 
     def step(self, step: str, run: str = "new", fault: str = "", **environ: str) -> Step:
-        return Step(self._server, self, step, run, fault, **environ)
+        self._steps.append(Step(self._server, self, step, run, fault, **environ))
+        return self._steps[-1]
+
+    def end(self) -> None:
+        for step in self._steps:
+            step.kill()
 
     def die(self, step: str, point: str) -> None:
         assert self.step(step, fault=point).ended() == KILLED
@@ -171,8 +183,10 @@ class Scene(World):
 
 
 @pytest.fixture
-def scene(spark: Any, ledger: Ledger, server: Server) -> Scene:
-    return Scene(spark, ledger, server)
+def scene(spark: Any, ledger: Ledger, server: Server) -> Iterator[Scene]:
+    scene = Scene(spark, ledger, server)
+    yield scene
+    scene.end()
 
 
 # -- kill -9 ---------------------------------------------------------------------------------------------------
@@ -247,7 +261,7 @@ def test_two_release_attempts_that_go_together_make_one_release(scene: Scene) ->
     scene.prepare()
     attempts = [scene.step("release", fault="before_release_row:stop") for _ in range(2)]
     for attempt in attempts:
-        attempt.wait_until_stopped()
+        attempt.wait_until_stopped(or_ended=True)
     for attempt in attempts:
         attempt.go_on()
     assert sorted(attempt.ended() for attempt in attempts) == [0, 4]
@@ -339,6 +353,7 @@ def test_a_connect_server_that_dies_fails_the_step_soon(scene: Scene, server: Se
     step.go_on()
     assert step.ended() == 1
     assert time.monotonic() - began < 60
+    assert step.said()[-1].startswith("error: No Spark Connect server answers at localhost:")
     assert (scene.seen(), scene.mains()) == (([OLD], [OLD]), (OLD, OLD))
     scene.publish("new")
     assert (scene.total(), scene.releases_of("new")) == ([NEW], 1)

@@ -117,6 +117,6 @@ def sign_in(page: Page, stack: Stack) -> None:
 def clear(page: Page, stack: Stack, run: Run, task: str) -> None:
     """What a person on call does: open the red task, Clear, confirm."""
     page.goto(f"{stack.settings.api_url}/dags/{run.dag_id}/runs/{run.run_id}/tasks/{task}")
-    page.get_by_role("button", name="Clear Task Instance").click()
+    page.get_by_role("button", name="Press shift+c to clear").click()
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("dialog").wait_for(state="hidden")

@@ -23,7 +23,7 @@ def main(home: str, slug: str, step: str, run: str) -> int:
     except (Blocked, Settled) as outcome:
         print(outcome, file=sys.stderr)
         return outcome.exit_code
-    except TryAgain as error:
+    except (TryAgain, ConnectionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
