@@ -10,7 +10,9 @@ from platform_local.environment import ROOT, Settings
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0, help="1.0 is the full day: 170,000 movements, 3 million readings")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="1.0 is the full day: 170,000 movements, 3 million readings"
+    )
     parser.add_argument("--only", choices=("day", "cleaning"), help="one part; default both")
     args = parser.parse_args()
     home = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var")).absolute() / "bench"

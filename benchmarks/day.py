@@ -26,7 +26,19 @@ def land_day(settings: Settings, scale: float) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
     settings.cluster().remove()
     settings.make_folders()
-    command = [sys.executable, "-m", "spark_jobs", "simulate", "metro", "--seed", "1", "--scale", str(scale), "--date", str(SERVICE_DATE)]
+    command = [
+        sys.executable,
+        "-m",
+        "spark_jobs",
+        "simulate",
+        "metro",
+        "--seed",
+        "1",
+        "--scale",
+        str(scale),
+        "--date",
+        str(SERVICE_DATE),
+    ]
     subprocess.run([*command, "--landing", str(landing), "--truth", str(settings.home / "truth")], cwd=ROOT, check=True)
     return landing
 
@@ -75,8 +87,11 @@ def _jobs(root: int) -> list[psutil.Process]:
 
 
 def _report(settings: Settings, api: AirflowApi, name: str, run: Run, whole: Meter, jobs: Meter) -> None:
-    print(f"\n{name}: {whole.wall_s:.1f} s from trigger to served; CPU of the platform {whole.cpu_s:.0f} s, "
-          f"its peak memory {whole.peak_mb:,.0f} MB" + (f"; of the spark-submit jobs {jobs.peak_mb:,.0f} MB" if jobs.peak_mb else ""))
+    print(
+        f"\n{name}: {whole.wall_s:.1f} s from trigger to served; CPU of the platform {whole.cpu_s:.0f} s, "
+        f"its peak memory {whole.peak_mb:,.0f} MB"
+        + (f"; of the spark-submit jobs {jobs.peak_mb:,.0f} MB" if jobs.peak_mb else "")
+    )
     ledger = Ledger.at(settings.environment()["SIGNALBOX_LEDGER_URL"])
     phases = {receipt.stage: receipt.document["phases"] for receipt in ledger.receipts(f"{run.dag_id}/{run.run_id}")}
     print(f"  {'task':<26}{'task s':>8}  " + "".join(f"{step:>15}" for step in STEPS))
@@ -88,5 +103,7 @@ def _budget(task: Task, phases: dict[str, dict[str, float]]) -> str:
     stage, _, step = task.name.partition(".")
     if step != "build" or stage not in phases:
         return ""
-    spent = {wanted: sum(seconds for phase, seconds in phases[stage].items() if phase.startswith(wanted)) for wanted in STEPS}
+    spent = {
+        wanted: sum(seconds for phase, seconds in phases[stage].items() if phase.startswith(wanted)) for wanted in STEPS
+    }
     return "".join(f"{spent[wanted]:>15.1f}" for wanted in STEPS)

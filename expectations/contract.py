@@ -1,8 +1,9 @@
 """The contract: the whole truth about one table.
 
-A contract reads as a data dictionary: what the table is, its key, its columns with type, meaning, unit and bounds, how a run replaces
-rows in it, and rules with their sentence in English. Everything else derives from it: the Spark schema, the Iceberg table, the one-pass
-row check that feeds quarantine, the Great Expectations suite, the generated docs, and random valid rows for tests.
+A contract reads as a data dictionary: what the table is, its key, its columns with type, meaning, unit and bounds, how
+a run replaces rows in it, and rules with their sentence in English. Everything else derives from it: the Spark schema,
+the Iceberg table, the one-pass row check that feeds quarantine, the Great Expectations suite, the generated docs, and
+random valid rows for tests.
 
 Nothing heavy is imported here: DAG parsing and the docs read contracts too.
 """
@@ -115,8 +116,8 @@ class Column:
 class Rule:
     """One statement about a table, with the sentence that a person reads when it is broken.
 
-    A *row* rule is a Spark SQL condition over one row; a row for which it is false goes to quarantine. An *expectation* rule is judged by
-    Great Expectations over the whole scope of a run.
+    A *row* rule is a Spark SQL condition over one row; a row for which it is false goes to quarantine. An *expectation*
+    rule is judged by Great Expectations over the whole scope of a run.
     """
 
     name: str
@@ -128,7 +129,9 @@ class Rule:
 
     @staticmethod
     def row(name: str, condition: str, sentence: str) -> "Rule":
-        """A condition that each row meets; null counts as met (whether a column may be null is the column's own statement)."""
+        """A condition that each row meets; null counts as met (whether a column may be null is the column's own
+        statement).
+        """
         return Rule(name, sentence, CRITICAL, condition=condition)
 
     @staticmethod
@@ -169,7 +172,9 @@ class Replace:
 
 
 def window(column: str) -> Replace:
-    """Replace rows whose instant in ``column`` lies in the write window. The column is never null and stable under recomputation."""
+    """Replace rows whose instant in ``column`` lies in the write window. The column is never null and stable under
+    recomputation.
+    """
     return Replace("window", (column,))
 
 
@@ -187,8 +192,8 @@ def whole() -> Replace:
 class Table:
     """A table of the lake, or one kind of landing file.
 
-    ``may_be_empty`` says whether a run that writes no rows is legal. Above ``max_quarantine_share`` of its rows in quarantine a table
-    blocks; above ``warn_quarantine_share`` it warns.
+    ``may_be_empty`` says whether a run that writes no rows is legal. Above ``max_quarantine_share`` of its rows in
+    quarantine a table blocks; above ``warn_quarantine_share`` it warns.
     """
 
     pipeline: str
@@ -221,16 +226,17 @@ class Table:
             )
         names = [rule.name for rule in (*self.row_rules(), *self.suite_rules())]
         if len(set(names)) != len(names):
-            raise ValueError(
-                f"{self.pipeline}.{self.name}: two rules share a name: {sorted({n for n in names if names.count(n) > 1})}."
-            )
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"{self.pipeline}.{self.name}: two rules share a name: {twice}.")
 
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
     @property
     def day(self) -> str | None:
-        """The date column that says which business day a row belongs to, if the table has one: days are settled as a whole."""
+        """The date column that says which business day a row belongs to, if the table has one: days are settled as a
+        whole.
+        """
         return next(
             (c.name for c in self.columns if c.type == "date" and c.name in ("service_date", *self.replace.columns)),
             None,
@@ -261,7 +267,9 @@ class Table:
         return next(rule for rule in (*self.row_rules(), *self.suite_rules()) if rule.name == name)
 
     def ddl(self) -> str:
-        """The columns as Spark DDL. Storage leaves every column nullable: presence is a rule, so that a breach is a sentence."""
+        """The columns as Spark DDL. Storage leaves every column nullable: presence is a rule, so that a breach is a
+        sentence.
+        """
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
 
     def partitioning(self, tier: str) -> str | None:
@@ -300,7 +308,7 @@ class Table:
         """Random rows that satisfy every column's own statement; timestamps of a row ascend in column order."""
         from expectations.random_values import random_value
 
-        rng = random.Random(f"{self.name}/{seed}")
+        rng = random.Random(f"{self.name}/{seed}")  # noqa: S311 -- repeatable on purpose
         return [
             {column.name: random_value(column, rng, row, order) for order, column in enumerate(self.columns)}
             for row in range(count)
@@ -318,5 +326,7 @@ def _plain_text(value: str) -> str:
 
 
 def _snake(name: str) -> str:
-    """Great Expectations' own name of an expectation class, ``expect_column_kl_divergence_to_be_less_than`` for example."""
+    """Great Expectations' own name of an expectation class, ``expect_column_kl_divergence_to_be_less_than`` for
+    example.
+    """
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -11,7 +11,9 @@ _BASE = datetime(2024, 3, 12, 6, 0, tzinfo=UTC)
 
 
 def random_value(column: Column, rng: random.Random, row: int, order: int) -> Any:
-    """One value; ``row`` makes texts, whole numbers and instants differ from row to row, ``order`` is the column's place in its table."""
+    """One value; ``row`` makes texts, whole numbers and instants differ from row to row, ``order`` is the column's
+    place in its table.
+    """
     if column.allowed:
         return rng.choice(column.allowed)
     low = column.minimum if column.minimum is not None else min(0, column.maximum or 0)

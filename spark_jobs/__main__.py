@@ -22,7 +22,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def main(argv: list[str]) -> int:
     """Parse, run, and turn the outcome into an exit status and one sentence."""
     args = _parser(argv).parse_args(argv)
-    logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     try:
         with disk_full_in_words():
             args.handler(args)
@@ -39,7 +42,9 @@ def main(argv: list[str]) -> int:
 
 def _parser(argv: list[str]) -> argparse.ArgumentParser:
     """Simulators and importers load only when they are called: a job's start should cost nothing."""
-    parser = argparse.ArgumentParser(prog="python -m spark_jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m spark_jobs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log each step, show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     local_run.add_command(commands)
@@ -52,7 +57,9 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
 
 def _add_simulators(commands: "Commands", wanted: bool) -> None:
     meaning = "simulate a pipeline's world: landing files and the truth behind them"
-    by_slug = commands.add_parser("simulate", help=meaning, description=meaning).add_subparsers(required=True, metavar="SLUG")
+    by_slug = commands.add_parser("simulate", help=meaning, description=meaning).add_subparsers(
+        required=True, metavar="SLUG"
+    )
     for found in pkgutil.iter_modules(simulators.__path__) if wanted else ():
         module = importlib.import_module(f"simulators.{found.name}")
         parser = by_slug.add_parser(found.name, help=(module.__doc__ or "").partition("\n")[0])
@@ -62,7 +69,9 @@ def _add_simulators(commands: "Commands", wanted: bool) -> None:
 
 def _add_importers(commands: "Commands", wanted: bool) -> None:
     meaning = "bring a public format into landing form"
-    by_slug = commands.add_parser("import", help=meaning, description=meaning).add_subparsers(required=True, metavar="SLUG")
+    by_slug = commands.add_parser("import", help=meaning, description=meaning).add_subparsers(
+        required=True, metavar="SLUG"
+    )
     for slug in pipelines.slugs() if wanted else ():
         if importlib.util.find_spec(f"spark_jobs.{slug}.importers"):
             importlib.import_module(f"spark_jobs.{slug}.importers").add_arguments(by_slug.add_parser(slug))

@@ -1,4 +1,6 @@
-"""Fixtures that every test may use: real data, and one Spark session on a private lake (PostgreSQL, Iceberg) for the whole run."""
+"""Fixtures that every test may use: real data, and one Spark session on a private lake (PostgreSQL, Iceberg) for the
+whole run.
+"""
 
 import os
 from collections.abc import Iterator

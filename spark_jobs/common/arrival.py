@@ -1,4 +1,6 @@
-"""The rows of landing files as one frame, in the contract's types, each with its origin and the first rule that it breaks."""
+"""The rows of landing files as one frame, in the contract's types, each with its origin and the first rule that it
+breaks.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,8 @@ READABLE = "row:readable"
 
 
 def read_arrival(spark: "SparkSession", arrival: Arrival) -> "DataFrame":
-    """The rows of the files taken, cast to the contract's columns, plus ``source_file``, ``source_row`` and the bookkeeping.
+    """The rows of the files taken, cast to the contract's columns, plus ``source_file``, ``source_row`` and the
+    bookkeeping.
 
     A value that cannot be cast breaks the rule ``<column>:type``; a line that is no row breaks ``row:readable``.
     """

@@ -1,6 +1,7 @@
 """The audit: a contract's Great Expectations suite over exactly the snapshot and scope that a build wrote.
 
-Every rule comes back with what was observed; a rule that raised counts as broken. The caller decides nothing: severity is in the contract.
+Every rule comes back with what was observed; a rule that raised counts as broken. The caller decides nothing: severity
+is in the contract.
 """
 
 import json
@@ -104,7 +105,8 @@ def _validate(suite: dict[str, Any], rows: "DataFrame") -> list[dict[str, Any]]:
     found = batch.get_batch({"dataframe": rows}).validate(
         expectations, result_format={"result_format": "BASIC", "partial_unexpected_count": _SHOWN_VALUES}
     )
-    by_rule = {result.expectation_config.meta["rule"]: result.to_json_dict() for result in found.results}
+    entries = [result.to_json_dict() for result in found.results]
+    by_rule = {entry["expectation_config"]["meta"]["rule"]: entry for entry in entries}
     return [by_rule.get(meant["meta"]["rule"], {}) for meant in suite["expectations"]]
 
 
@@ -140,5 +142,6 @@ def _observed(seen: dict[str, Any]) -> str:
     if "observed_value" in seen:
         return json.dumps(seen["observed_value"], default=str)
     if "unexpected_count" in seen:
-        return f"{seen['unexpected_count']} of {seen.get('element_count')} rows, e.g. {json.dumps(seen.get('partial_unexpected_list', []), default=str)[:300]}"
+        shown = json.dumps(seen.get("partial_unexpected_list", []), default=str)[:300]
+        return f"{seen['unexpected_count']} of {seen.get('element_count')} rows, e.g. {shown}"
     return json.dumps(seen, default=str)[:300]

@@ -61,7 +61,8 @@ def balance(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The receipt's entry for one output, and the rules that prove it.
 
-    ``read`` and ``refused`` are the rows of the landing table that the output balances, and how many of those broke a row rule.
+    ``read`` and ``refused`` are the rows of the landing table that the output balances, and how many of those broke a
+    row rule.
     """
     entry: dict[str, Any] = {"published": published, "duplicate": fates.duplicate, "filtered": fates.filtered}
     entry["quarantined"] = fates.quarantined + (refused if write.balances else 0)

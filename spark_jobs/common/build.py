@@ -1,4 +1,6 @@
-"""Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit what was written, sign the receipt."""
+"""Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit what was written, sign the
+receipt.
+"""
 
 import hashlib
 import logging
@@ -76,8 +78,8 @@ class Build:
 def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage, run: Run, params: Any) -> Receipt:
     """Build a stage of a run and return its receipt.
 
-    Raises ``Blocked`` when an upstream checkpoint has not passed, ``Settled`` when another attempt or run has done the work, ``TryAgain``
-    while another run writes or when the tables or files changed under the build.
+    Raises ``Blocked`` when an upstream checkpoint has not passed, ``Settled`` when another attempt or run has done the
+    work, ``TryAgain`` while another run writes or when the tables or files changed under the build.
     """
     began = time.monotonic()
     with renewed(ledger, ledger.begin(run, stage.name)) as attempt:
@@ -134,7 +136,8 @@ def _read_pinned(work: Build, read: FromRun | Released, pins: dict[str, int]) ->
 
 
 def _released_pins(work: Build) -> dict[str, int]:
-    """The snapshot of each released table this build reads; the newest live window, rebuilt, reads what it read first."""
+    """The snapshot of each released table this build reads; the newest live window, rebuilt, reads what it read first.
+    """
     wanted = [read for read in work.stage.reads if isinstance(read, Released)]
     run = work.run
     if run.explicit and run.tier == "live" and wanted:
@@ -193,7 +196,8 @@ def _account(work: Build, write: Write, name: str, fates: Fates, refused: dict[s
 
 
 def _in_order(rows: "DataFrame", table: Table) -> "DataFrame":
-    """The contract's columns; rows sorted by what is replaced together, so that a later replacement touches few files."""
+    """The contract's columns; rows sorted by what is replaced together, so that a later replacement touches few files.
+    """
     rows = rows.select(*[f"`{column.name}`" for column in table.columns])
     order = dict.fromkeys((*table.replace.columns, *table.key)) if table.replace.columns else {}
     return rows.sortWithinPartitions(*[f"`{column}`" for column in order]) if order else rows
@@ -213,7 +217,9 @@ def _quarantine_landed(work: Build, name: str, frame: "DataFrame", count: int) -
 
 
 def _quarantine(work: Build, table: Table, rows: "DataFrame", count: int, arrival: Arrival | None) -> None:
-    """Replace this stage's earlier quarantine of the same files or window; where there is nothing to add or remove, nothing is written."""
+    """Replace this stage's earlier quarantine of the same files or window; where there is nothing to add or remove,
+    nothing is written.
+    """
     kept = quarantine_table(table)
     name, scope = table_name(kept, work.run.tier), replaced_rows(work.stage.name, work.run.window, arrival)
     if count == 0 and not work.lake.holds(name, scope):
@@ -226,7 +232,9 @@ def _quarantine(work: Build, table: Table, rows: "DataFrame", count: int, arriva
 
 
 def _replace(work: Build, name: str, scope: str, rows: "DataFrame", onto: int | None = None) -> None:
-    """Write one table's replacement to the attempt's branch, opened on ``main`` or ``onto``, and note it for the receipt."""
+    """Write one table's replacement to the attempt's branch, opened on ``main`` or ``onto``, and note it for the
+    receipt.
+    """
     base = work.lake.heads([name])[name]
     work.lake.branch(name, work.branch, onto or base)
     written = work.lake.replace(name, work.branch, onto or base, scope, rows, work.properties)

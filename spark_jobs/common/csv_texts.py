@@ -12,10 +12,11 @@ _LONGEST_FIELD = 1 << 27
 
 
 def read_csv_texts(path: Path) -> pa.Table:
-    """Every field as text (an empty one is null), the row's number from 0, and in ``_unreadable`` the text of a line that is no row.
+    """Every field as text (an empty one is null), the row's number from 0, and in ``_unreadable`` the text of a line
+    that is no row.
 
-    A line is no row when it has more or fewer fields than the header or is not UTF-8. Raises ``ValueError`` for a quote that is never
-    closed: what it swallowed cannot be told apart any more.
+    A line is no row when it has more or fewer fields than the header or is not UTF-8. Raises ``ValueError`` for a quote
+    that is never closed: what it swallowed cannot be told apart any more.
     """
     try:
         return _all_at_once(path)

@@ -1,7 +1,7 @@
 """Rows that a stage leaves out on purpose: marked, never lost, so that the receipt's balance adds up.
 
-A transform that keeps a landing table's rows marks what it leaves out in the column ``_dropped``; the job counts the marks by reason and
-writes the rest.
+A transform that keeps a landing table's rows marks what it leaves out in the column ``_dropped``; the job counts the
+marks by reason and writes the rest.
 """
 
 from typing import TYPE_CHECKING

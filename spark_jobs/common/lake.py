@@ -1,7 +1,8 @@
 """All reads and writes of lake tables, and everything that is special to Iceberg's commits.
 
-A stage writes to a branch of its own attempt; only `fast_forward` moves ``main``. Reads name a snapshot id, so that each action of a
-build sees the same rows. After each write the branch's history is walked: exactly our two commits may lie on the base.
+A stage writes to a branch of its own attempt; only `fast_forward` moves ``main``. Reads name a snapshot id, so that
+each action of a build sees the same rows. After each write the branch's history is walked: exactly our two commits may
+lie on the base.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +56,8 @@ class Lake:
         self._spark = spark
 
     def ensure(self, pipeline: str, tables: Sequence[Table], tier: str) -> None:
-        """Create missing tables, each with one empty snapshot on ``main`` so that all its branches share an ancestor."""
+        """Create missing tables, each with one empty snapshot on ``main`` so that all its branches share an ancestor.
+        """
         self._ensure_namespace(pipeline)
         known = self._names("TABLES", "tableName", pipeline)
         for table in tables:
@@ -74,7 +76,8 @@ class Lake:
 
     @retry(stop=stop_after_attempt(3), wait=wait_random(0.1, 1), reraise=True)
     def _ensure_namespace(self, pipeline: str) -> None:
-        """Stages that start together may both find it missing: the one whose insert lost finds it there the next time."""
+        """Stages that start together may both find it missing: the one whose insert lost finds it there the next time.
+        """
         self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
 
     def _create(self, table: Table, name: str, tier: str) -> None:
@@ -123,7 +126,9 @@ class Lake:
     def replace(
         self, name: str, branch: str, base: int, scope: str, frame: "DataFrame", properties: dict[str, str]
     ) -> Written:
-        """Replace the rows of ``scope`` (a SQL condition) by ``frame``: a DELETE and an append, proved by walking from head to base."""
+        """Replace the rows of ``scope`` (a SQL condition) by ``frame``: a DELETE and an append, proved by walking from
+        head to base.
+        """
         target = f"{name}.branch_{branch}"
         self._spark.sql(f"DELETE FROM {target} WHERE {scope}")
         faults.point("between_commits")
@@ -150,14 +155,16 @@ class Lake:
             or any(appended.get(key) != value for key, value in properties.items())
         ):
             raise WriteDisturbed(
-                f"{name}: branch {branch} holds {len(chain)} commits on base {base} where a delete and an append belong."
+                f"{name}: branch {branch} holds {len(chain)} commits on base {base} "
+                "where a delete and an append belong."
             )
         return Written(name, branch, base, head, int(appended.get("added-records", 0)))
 
     def require_releasable(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
         """Raise ``WriteDisturbed`` unless every table of a release can be moved; for many tables in one job."""
         parts = [
-            f"SELECT '{name}' AS t, name AS r, snapshot_id AS s FROM {name}.refs WHERE name IN ('main', '{entry['branch']}')"
+            f"SELECT '{name}' AS t, name AS r, snapshot_id AS s FROM {name}.refs "
+            f"WHERE name IN ('main', '{entry['branch']}')"
             for name, entry in tables.items()
         ]
         found = self._spark.sql(" UNION ALL ".join(parts)).collect() if parts else []
@@ -170,7 +177,8 @@ class Lake:
     def fast_forward(self, name: str, branch: str, snapshot: int, base: int) -> None:
         """Move ``main`` from the recorded base to the audited snapshot; a repeat after a kill finds it done.
 
-        Raises ``WriteDisturbed`` when the branch no longer ends in the audited snapshot or ``main`` has moved elsewhere.
+        Raises ``WriteDisturbed`` when the branch no longer ends in the audited snapshot or ``main`` has moved
+        elsewhere.
         """
         failure: Exception | None = None
         for _ in range(3):
@@ -192,7 +200,8 @@ class Lake:
         raise WriteDisturbed(f"{name}: main could not be moved to {snapshot}: {failure}") from failure
 
     def current_views(self, pipeline: str, days: Mapping[str, str]) -> None:
-        """Create missing views ``<table>_current``: settled rows, plus live rows of business days that are not settled yet.
+        """Create missing views ``<table>_current``: settled rows, plus live rows of business days that are not settled
+        yet.
 
         ``days`` names each settled table's column of the business day. A table that only one tier has needs no view.
         """
@@ -202,16 +211,18 @@ class Lake:
         for settled, day in days.items():
             live, view = f"{settled}_live", f"{settled}_current"
             if {settled, live} <= tables and view not in views:
+                closed = f"SELECT DISTINCT `{day}` FROM {settled} WHERE `{day}` IS NOT NULL"
                 self._spark.sql(
                     f"CREATE VIEW IF NOT EXISTS {view} AS SELECT * FROM {settled} UNION ALL "
-                    f"SELECT * FROM {live} WHERE `{day}` NOT IN (SELECT DISTINCT `{day}` FROM {settled} WHERE `{day}` IS NOT NULL)"
+                    f"SELECT * FROM {live} WHERE `{day}` NOT IN ({closed})"
                 )
 
     def compact(self, name: str) -> None:
         """Rewrite small files of ``main`` into one per partition."""
         short = name.split(".", 1)[1]
         self._spark.sql(
-            f"CALL {CATALOG}.system.rewrite_data_files(table => '{short}', options => map('min-input-files', '2', 'rewrite-all', 'true'))"
+            f"CALL {CATALOG}.system.rewrite_data_files(table => '{short}', "
+            "options => map('min-input-files', '2', 'rewrite-all', 'true'))"
         ).collect()
 
     def _names(self, kind: str, column: str, pipeline: str) -> set[str]:
@@ -223,7 +234,9 @@ class Lake:
 
 
 def _require_unmoved(name: str, heads: Mapping[str, int], branch: str, snapshot: int, base: int) -> None:
-    """A table can be released when its branch ends in the audited snapshot and ``main`` is where the build found it, or there already."""
+    """A table can be released when its branch ends in the audited snapshot and ``main`` is where the build found it, or
+    there already.
+    """
     main = heads.get("main")
     if main == snapshot:
         return
@@ -231,5 +244,6 @@ def _require_unmoved(name: str, heads: Mapping[str, int], branch: str, snapshot:
         raise WriteDisturbed(f"{name}: branch {branch} ends in {heads.get(branch)}, but the receipt proves {snapshot}.")
     if main != base:
         raise WriteDisturbed(
-            f"{name}: main has moved from {base} to {main} since the stage was built; clear the stage so that it is built again."
+            f"{name}: main has moved from {base} to {main} since the stage was built; "
+            "clear the stage so that it is built again."
         )

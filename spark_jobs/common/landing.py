@@ -1,7 +1,7 @@
 """Landing files: which of them a run takes, and whether each is whole.
 
-A file that cannot be trusted (empty, truncated, other bytes than its manifest says, times without an offset) is left out as a whole and
-named with its reason. Nothing is dropped in silence.
+A file that cannot be trusted (empty, truncated, other bytes than its manifest says, times without an offset) is left
+out as a whole and named with its reason. Nothing is dropped in silence.
 """
 
 import functools
@@ -33,7 +33,8 @@ _STAGED_FOR_S = 2 * 86400
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show."""
+    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show.
+    """
 
     name: str
     path: Path
@@ -94,7 +95,8 @@ class Landing:
         self._quiet_s = quiet_s
 
     def take(self, table: Table, window: Window) -> Arrival:
-        """Inspect the files whose manifests overlap the window (all files of the days around it when they have none)."""
+        """Inspect the files whose manifests overlap the window (all files of the days around it when they have none).
+        """
         arrival = Arrival(table, supplied=self._supplied(table.name))
         candidates = list(self._candidates(table.name, window)) if arrival.supplied else []
         growing = self._growing(candidates)
@@ -170,7 +172,9 @@ class Landing:
         return LandedFile(name, path, staged, meta.num_rows, digest, schema, said.get("time_zone"), stamp)
 
     def _staged(self, path: Path, digest: str, trusted: bool) -> Path:
-        """A Parquet file of a plain name that Spark can read: the file itself under a link, or what was converted from it."""
+        """A Parquet file of a plain name that Spark can read: the file itself under a link, or what was converted from
+        it.
+        """
         self._staging.mkdir(parents=True, exist_ok=True)
         staged = self._staging / f"{digest}.parquet"
         half = staged.with_suffix(f".{os.getpid()}.part")

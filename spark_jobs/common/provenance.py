@@ -22,7 +22,8 @@ def code_sha() -> str:
 
 def described(params: Any) -> dict[str, Any]:
     """A params dataclass as plain JSON values."""
-    return json.loads(json.dumps(dataclasses.asdict(params), default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(params), default=str))
+    return plain
 
 
 def fingerprint(value: Any) -> str:

@@ -1,4 +1,6 @@
-"""Quarantine: rows that broke a row rule, kept with rule, reason and origin so that they can be read, mended and replayed."""
+"""Quarantine: rows that broke a row rule, kept with rule, reason and origin so that they can be read, mended and
+replayed.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,20 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+_COLUMNS = (
+    Column("run_key", "string", "run that found the row last", metadata=True),
+    Column("stage", "string", "stage that refused the row"),
+    Column("rule", "string", "name of the first rule that the row broke"),
+    Column("reason", "string", "the rule as a sentence"),
+    Column("source_file", "string", "landing file, below the landing folder", nullable=True),
+    Column("source_row", "bigint", "row of that file, from 0", nullable=True),
+    Column(
+        "scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True
+    ),
+    Column("row", "string", "the row as JSON, as it was read"),
+)
+
+
 def quarantine_table(table: Table) -> Table:
     """The contract of ``<table>__quarantine``."""
     return Table(
@@ -19,18 +35,7 @@ def quarantine_table(table: Table) -> Table:
         name=f"{table.name}__quarantine",
         meaning=f"Rows of {table.name} that broke a row rule, with the reason.",
         key=(),
-        columns=(
-            Column("run_key", "string", "run that found the row last", metadata=True),
-            Column("stage", "string", "stage that refused the row"),
-            Column("rule", "string", "name of the first rule that the row broke"),
-            Column("reason", "string", "the rule as a sentence"),
-            Column("source_file", "string", "landing file, below the landing folder", nullable=True),
-            Column("source_row", "bigint", "row of that file, from 0", nullable=True),
-            Column(
-                "scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True
-            ),
-            Column("row", "string", "the row as JSON, as it was read"),
-        ),
+        columns=_COLUMNS,
         replace=whole(),
         may_be_empty=True,
     )
@@ -83,16 +88,17 @@ def file_rows(spark: "SparkSession", refused: list[RefusedFile], run_key: str, s
         return None
     rows = [(run_key, stage, "file", f"The file {file.reason}.", file.name, None, None, "{}") for file in refused]
     return spark.createDataFrame(
-        rows,
-        "run_key string, stage string, rule string, reason string, source_file string, source_row bigint, scope_start timestamp, row string",
+        rows, ", ".join(f"{column.name} {column.type}" for column in _COLUMNS)
     )
 
 
 def replaced_rows(stage: str, window: Window, arrival: Arrival | None) -> str:
-    """SQL of what a build replaces: its stage's earlier rows of the same files, or of the same window where they came from no file."""
+    """SQL of what a build replaces: its stage's earlier rows of the same files, or of the same window where they came
+    from no file.
+    """
     scope = f"scope_start >= {instant_sql(window.start)} AND scope_start < {instant_sql(window.end)}"
     if arrival is not None:
-        taken = [file.name for file in (*arrival.files, *arrival.refused)]
+        taken = [*(file.name for file in arrival.files), *(file.name for file in arrival.refused)]
         scope = f"source_file IN ({', '.join(map(sql_text, taken))})" if taken else "false"
     return f"stage = {sql_text(stage)} AND {scope}"
 

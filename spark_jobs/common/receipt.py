@@ -59,7 +59,9 @@ def who_and_how(attempt: Attempt, stage: Stage, params: Any) -> dict[str, Any]:
 
 
 def effort(seconds: float, phases: dict[str, float]) -> dict[str, Any]:
-    """Seconds by phase; CPU and peak memory of this process and its children (on Connect the server's are not among them)."""
+    """Seconds by phase; CPU and peak memory of this process and its children (on Connect the server's are not among
+    them).
+    """
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "seconds": round(seconds, 2),

@@ -1,4 +1,6 @@
-"""The release: after the last checkpoint, moves ``main`` of every table of the run to the audited snapshot, then records one release."""
+"""The release: after the last checkpoint, moves ``main`` of every table of the run to the audited snapshot, then
+records one release.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -20,8 +22,8 @@ Tables = dict[str, dict[str, Any]]
 def release(spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, ...]) -> Release:
     """Publish what the run's checkpoints passed; a repeat after a kill at any point ends in the same one release.
 
-    Raises ``Blocked`` when any stage's newest receipt has not passed, ``Settled`` when a newer attempt took over, ``WriteDisturbed`` when a
-    table is not as the receipt left it.
+    Raises ``Blocked`` when any stage's newest receipt has not passed, ``Settled`` when a newer attempt took over,
+    ``WriteDisturbed`` when a table is not as the receipt left it.
     """
     with renewed(ledger, ledger.begin(run, "release")) as attempt:
         receipts = ledger.require_passed(run.run_key, stages)
@@ -43,9 +45,11 @@ def release(spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, 
 
 
 def finish_interrupted(spark: "SparkSession", ledger: Ledger, attempt: Attempt) -> None:
-    """Finish what another run of the tier was releasing when it died: its rows are proven, and readers see some of them already.
+    """Finish what another run of the tier was releasing when it died: its rows are proven, and readers see some of them
+    already.
 
-    Raises ``Settled`` when that leaves a live run nothing to do, ``WriteDisturbed`` when the other run has been cleared since.
+    Raises ``Settled`` when that leaves a live run nothing to do, ``WriteDisturbed`` when the other run has been cleared
+    since.
     """
     lake = Lake(spark)
     for key in ledger.interrupted(attempt.run):
@@ -58,7 +62,8 @@ def finish_interrupted(spark: "SparkSession", ledger: Ledger, attempt: Attempt) 
             receipts = ledger.require_passed(key, tuple(dict.fromkeys(receipt.stage for receipt in every)))
         except Blocked as blocked:
             raise WriteDisturbed(
-                f"Run {key} was cut off in the middle of its release and has been cleared since; let it finish first. {blocked}"
+                f"Run {key} was cut off in the middle of its release and has been cleared since; "
+                f"let it finish first. {blocked}"
             ) from blocked
         tables = _proven(lake, receipts.values())
         _move(lake, ledger, attempt, tables)
@@ -78,13 +83,16 @@ def _move(lake: Lake, ledger: Ledger, attempt: Attempt, tables: Tables) -> None:
 
 
 def _require_same_inputs(receipts: dict[str, Receipt]) -> None:
-    """Each stage has read what is about to be released; raises ``Blocked`` when an earlier stage was built anew after it."""
+    """Each stage has read what is about to be released; raises ``Blocked`` when an earlier stage was built anew after
+    it.
+    """
     for receipt in receipts.values():
         for read in receipt.document["inputs"]:
             source = receipts.get(read.get("stage", ""))
             if source is not None and source.snapshots.get(read["table"]) != read["snapshot"]:
                 raise Blocked(
-                    f"Stage {receipt.stage} has read an older build of {source.stage} ({read['table']}); clear it so that it is built again."
+                    f"Stage {receipt.stage} has read an older build of {source.stage} ({read['table']}); "
+                    "clear it so that it is built again."
                 )
 
 

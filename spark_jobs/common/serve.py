@@ -1,7 +1,8 @@
-"""Serving: the marts of a release, replaced in PostgreSQL inside one transaction; readers see the old rows or the new ones.
+"""Serving: the marts of a release, replaced in PostgreSQL inside one transaction; readers see the old rows or the new
+ones.
 
-A mart carries the columns of one lake table, the tier and the release that each row came from. Both tiers share it; the view
-``<mart>_current`` shows settled days and, for days not settled yet, live rows.
+A mart carries the columns of one lake table, the tier and the release that each row came from. Both tiers share it; the
+view ``<mart>_current`` shows settled days and, for days not settled yet, live rows.
 """
 
 import logging
@@ -39,7 +40,9 @@ _POSTGRES = {
 
 @dataclass(frozen=True)
 class Mart:
-    """A table of the serving database: a lake table under a name of its own. ``day`` is the column that tells settled days from live ones."""
+    """A table of the serving database: a lake table under a name of its own. ``day`` is the column that tells settled
+    days from live ones.
+    """
 
     name: str
     table: Table
@@ -49,7 +52,8 @@ class Mart:
 def serve(spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ...]) -> dict[str, int]:
     """Bring PostgreSQL up to the run's release; returns rows per mart.
 
-    Releases of the tier that were never served (their run died here) are covered too. Raises ``Settled`` when a newer release is served.
+    Releases of the tier that were never served (their run died here) are covered too. Raises ``Settled`` when a newer
+    release is served.
     """
     with renewed(ledger, ledger.begin(run, "serve")) as attempt:
         pending = ledger.unserved(run.pipeline, run.tier, run.run_key)
@@ -115,11 +119,13 @@ def _take_turn(cursor: Any, attempt: Attempt, release: Release) -> None:
     tier, pipeline = attempt.run.tier, attempt.run.pipeline
     cursor.execute(
         f'CREATE TABLE IF NOT EXISTS "{pipeline}".served '
-        "(tier text PRIMARY KEY, attempt_id bigint NOT NULL, release_id bigint NOT NULL, served_at timestamptz NOT NULL)"
+        "(tier text PRIMARY KEY, attempt_id bigint NOT NULL, release_id bigint NOT NULL, "
+        "served_at timestamptz NOT NULL)"
     )
     cursor.execute(
         f"INSERT INTO \"{pipeline}\".served AS s VALUES ('{tier}', {attempt.attempt_id}, {release.release_id}, now()) "
-        "ON CONFLICT (tier) DO UPDATE SET attempt_id = excluded.attempt_id, release_id = excluded.release_id, served_at = now() "
+        "ON CONFLICT (tier) DO UPDATE "
+        "SET attempt_id = excluded.attempt_id, release_id = excluded.release_id, served_at = now() "
         "WHERE s.attempt_id <= excluded.attempt_id RETURNING tier"
     )
     if cursor.fetchone() is None:
@@ -127,7 +133,9 @@ def _take_turn(cursor: Any, attempt: Attempt, release: Release) -> None:
 
 
 def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
-    """Create the mart and its current view; DDL runs only when they are missing, so that no lock is taken on a served table."""
+    """Create the mart and its current view; DDL runs only when they are missing, so that no lock is taken on a served
+    table.
+    """
     cursor.execute(f'SELECT to_regclass(\'"{pipeline}"."{mart.name}"\') IS NULL')
     if not cursor.fetchone()[0]:
         return
@@ -137,8 +145,9 @@ def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
     unique = f", UNIQUE (tier, {key})" if key else ""
     cursor.execute(f"CREATE TABLE {full} (tier text NOT NULL, release_id bigint NOT NULL, {columns}{unique})")
     cursor.execute(
-        f'CREATE VIEW "{pipeline}"."{mart.name}_current" AS SELECT * FROM {full} m WHERE tier = \'settled\' OR NOT EXISTS '
-        f'(SELECT 1 FROM {full} s WHERE s.tier = \'settled\' AND s."{mart.day}" = m."{mart.day}")'
+        f'CREATE VIEW "{pipeline}"."{mart.name}_current" AS SELECT * FROM {full} m '
+        f"WHERE tier = 'settled' OR NOT EXISTS "
+        f"(SELECT 1 FROM {full} s WHERE s.tier = 'settled' AND s.\"{mart.day}\" = m.\"{mart.day}\")"
     )
 
 
@@ -151,12 +160,14 @@ def _replace_rows(cursor: Any, run: Run, release: Release, mart: Mart, scope: st
     where = scope.replace("`", '"').replace("TIMESTAMP '", "TIMESTAMPTZ '")
     cursor.execute(f"DELETE FROM {full} WHERE tier = '{run.tier}' AND ({where})")
     cursor.execute(
-        f"INSERT INTO {full} (tier, release_id, {listed}) SELECT '{run.tier}', {release.release_id}, {typed} FROM pg_temp.\"{staged}\""
+        f"INSERT INTO {full} (tier, release_id, {listed}) "
+        f"SELECT '{run.tier}', {release.release_id}, {typed} FROM pg_temp.\"{staged}\""
     )
     cursor.execute(f"SELECT count(*) FROM {full} WHERE tier = '{run.tier}' AND ({where})")
     count: int = cursor.fetchone()[0]
     if count != rows.num_rows:
         raise RuntimeError(
-            f"Mart {mart.name} holds {count} rows of this scope where the lake holds {rows.num_rows}; nothing was committed."
+            f"Mart {mart.name} holds {count} rows of this scope where the lake holds {rows.num_rows}; "
+            "nothing was committed."
         )
     return count

@@ -39,7 +39,7 @@ def _connect(url: str) -> "SparkSession":
 
     require_reachable(url)
     token = os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN", "")
-    spark = SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create()
+    spark: SparkSession = SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create()
     # By default the client waits more than ten minutes for a server that died; a task is retried sooner than that.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=4000)])
     return spark

@@ -33,7 +33,8 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         f"{prefix}.cache-enabled": "false",
         # Each session keeps its own connections to PostgreSQL until it is stopped.
         f"{prefix}.clients": "1",
-        # A restart of PostgreSQL ends connections with these states; Iceberg connects again and looks what was committed.
+        # A restart of PostgreSQL ends connections with these states; Iceberg connects again and looks what was
+        # committed.
         f"{prefix}.retryable_status_codes": "57P01,57P02,57P03",
     }
 
@@ -45,7 +46,8 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", "4"),
         "spark.sql.adaptive.enabled": "true",
-        # The contracts' row rules are one long CASE; deriving constraints from it takes seconds a plan and finds nothing.
+        # The contracts' row rules are one long CASE; deriving constraints from it takes seconds a plan and finds
+        # nothing.
         "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.ui.enabled": "false",

@@ -45,8 +45,8 @@ def run_window(window: Window, params: Any) -> Window:
 class Write:
     """An output: its contract, and the window (or scope keys) that this run replaces in it.
 
-    ``balances`` names the landing table whose rows must all be found again in this output: published, quarantined, deduplicated or
-    filtered. ``audited`` is False only for a table that another output's rules cover.
+    ``balances`` names the landing table whose rows must all be found again in this output: published, quarantined,
+    deduplicated or filtered. ``audited`` is False only for a table that another output's rules cover.
     """
 
     table: Table
@@ -56,7 +56,8 @@ class Write:
 
 @dataclass(frozen=True)
 class Stage:
-    """``read_window`` says how far a build looks beyond the run's window, e.g. back to the start of the business day."""
+    """``read_window`` says how far a build looks beyond the run's window, e.g. back to the start of the business day.
+    """
 
     pipeline: str
     name: str

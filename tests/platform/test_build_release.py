@@ -226,7 +226,7 @@ def test_nothing_is_released_when_an_earlier_stage_was_built_anew(world: World) 
     world.build(world.clean, run)
     assert world.ledger.checkpoint(run.run_key, "clean").passed
     with pytest.raises(
-        Blocked, match="Stage totals has read an older build of clean .*; clear it so that it is built again"
+        Blocked, match=r"Stage totals has read an older build of clean .*; clear it so that it is built again"
     ):
         world.release(run)
     world.build(world.totals, run)

@@ -418,7 +418,7 @@ def test_every_stage_must_have_passed(office: Office) -> None:
         office.ledger.checkpoint(run.run_key, stage)
     assert office.ledger.require_passed(run.run_key, ("clean",))["clean"].receipt_id == first
     with pytest.raises(
-        Blocked, match="The checkpoint of totals did not pass. Stage totals, table lake.p.t, rule r: broken is"
+        Blocked, match=r"The checkpoint of totals did not pass\. Stage totals, table lake\.p\.t, rule r: broken is"
     ):
         office.ledger.require_passed(run.run_key, ("clean", "totals"))
 

@@ -1,4 +1,5 @@
-"""A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served."""
+"""A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +31,9 @@ class ToyParams:
 
 
 def contracts(slug: str, suites: bool = True) -> tuple[Table, Table, Table]:
-    """Landing events, cleaned events and totals of a pipeline of this name; without suites for tests that are about the machinery."""
+    """Landing events, cleaned events and totals of a pipeline of this name; without suites for tests that are about the
+    machinery.
+    """
     columns = (
         Column("event_id", "string", "identity"),
         Column("event_ts", "timestamp", "when it happened"),

@@ -1,12 +1,12 @@
 """The lease: one writing run per pipeline and tier, by the database's clock, with a fencing token.
 
-All tasks of a run share its lease; who lost it, or whose step was begun anew, cannot publish. Giving the lease back changes the token, so
-that nothing which was left behind can renew it.
+All tasks of a run share its lease; who lost it, or whose step was begun anew, cannot publish. Giving the lease back
+changes the token, so that nothing which was left behind can renew it.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from spark_jobs.common.ledger import schema as s
@@ -40,7 +40,8 @@ def take(connection: Connection, run: Run) -> int:
         columns = (s.lease.c.run_key, s.lease.c.expires_at)
         holder = connection.execute(select(*columns).where(_lease_of(run))).one()
         raise LeaseHeld(
-            f"Run {holder.run_key} writes the {run.tier} tier of {run.pipeline} until {holder.expires_at:%H:%M:%S}Z at least."
+            f"Run {holder.run_key} writes the {run.tier} tier of {run.pipeline} "
+            f"until {holder.expires_at:%H:%M:%S}Z at least."
         )
     return int(taken)
 
@@ -62,7 +63,8 @@ def give_back(connection: Connection, run_key: str) -> None:
 
 
 def require_current(connection: Connection, attempt: Attempt) -> None:
-    """Raise ``Settled`` unless the lease is the attempt's and the attempt the newest at its step; then the lease is good for a while.
+    """Raise ``Settled`` unless the lease is the attempt's and the attempt the newest at its step; then the lease is
+    good for a while.
 
     The row stays locked until the transaction ends: what is written in it is written by the holder.
     """
@@ -71,12 +73,12 @@ def require_current(connection: Connection, attempt: Attempt) -> None:
     newest = connection.execute(select(func.max(s.attempt.c.attempt_id)).where(of_step)).scalar_one()
     if not held or newest != attempt.attempt_id:
         raise Settled(
-            f"Attempt {attempt.number} at {attempt.step} was superseded: its run has ended, or a newer attempt or run holds the lease. "
-            "It changes nothing."
+            f"Attempt {attempt.number} at {attempt.step} was superseded: its run has ended, "
+            "or a newer attempt or run holds the lease. It changes nothing."
         )
 
 
-def _later() -> ColumnElement[object]:
+def _later() -> ColumnElement[datetime]:
     return func.now() + timedelta(seconds=LEASE_SECONDS)
 
 

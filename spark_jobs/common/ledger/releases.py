@@ -43,7 +43,8 @@ def record(connection: Connection, run: Run, token: int, snapshots: dict[str, in
 
 
 def unserved(connection: Connection, pipeline: str, tier: str, run_key: str) -> list[Release]:
-    """The run's newest release, then older ones of the tier that were never served; none when a newer one has replaced its rows.
+    """The run's newest release, then older ones of the tier that were never served; none when a newer one has replaced
+    its rows.
 
     The run's own release comes again when it is the newest served one: serving twice is serving once.
     """
@@ -60,7 +61,9 @@ def unserved(connection: Connection, pipeline: str, tier: str, run_key: str) -> 
 
 
 def _replaced(release: Release, newer: Release) -> bool:
-    """Whether a newer release covers the rows of this one. Live windows follow each other, so there every newer one does."""
+    """Whether a newer release covers the rows of this one. Live windows follow each other, so there every newer one
+    does.
+    """
     if newer.release_id <= release.release_id:
         return False
     overlaps = newer.window.start < release.window.end and release.window.start < newer.window.end
@@ -68,7 +71,8 @@ def _replaced(release: Release, newer: Release) -> bool:
 
 
 def interrupted(connection: Connection, run: Run) -> list[str]:
-    """Other runs of the tier that began to release after the newest release was recorded, and recorded none themselves."""
+    """Other runs of the tier that began to release after the newest release was recorded, and recorded none themselves.
+    """
     began = select(s.attempt.c.run_key, s.attempt.c.started_at).join(s.run, s.run.c.run_key == s.attempt.c.run_key)
     began = began.where(s.run.c.pipeline == run.pipeline, s.run.c.tier == run.tier, s.attempt.c.step == "release")
     newest = find(connection, run.pipeline, run.tier)[:1]

@@ -1,5 +1,8 @@
 """The ledger's tables, as SQLAlchemy sees them. What the database has is made by the migrations beside this module."""
 
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,8 +23,8 @@ metadata = MetaData()
 lease_token = Sequence("lease_token", metadata=metadata)
 
 
-def _moment(name: str, **kwargs: object) -> Column:
-    return Column(name, DateTime(timezone=True), **kwargs)  # type: ignore[arg-type]
+def _moment(name: str, **kwargs: Any) -> Column[datetime]:
+    return Column(name, DateTime(timezone=True), **kwargs)
 
 
 run = Table(

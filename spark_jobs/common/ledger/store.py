@@ -61,15 +61,17 @@ class Ledger:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    # -- runs and windows -------------------------------------------------------------------------------------------------
+    # -- runs and windows
+    # -------------------------------------------------------------------------------------------------
 
     def open_run(
         self, pipeline: str, cadence: str, run_key: str, interval: Window | None, explicit: Window | None = None
     ) -> Run:
         """Find the run, or fix its window for good on the first call.
 
-        A live run without explicit times takes over where the newest released live window ended, at most two hours. Raises ``Settled``
-        when a live run's window is released already, unless explicit times name exactly the newest one.
+        A live run without explicit times takes over where the newest released live window ended, at most two hours.
+        Raises ``Settled`` when a live run's window is released already, unless explicit times name exactly the newest
+        one.
         """
         with self._engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:k))"), {"k": f"{pipeline}/{cadence}"})
@@ -95,10 +97,13 @@ class Ledger:
             connection.execute(update(s.run).where(s.run.c.run_key == run_key).values(closed_at=func.now()))
             leases.give_back(connection, run_key)
 
-    # -- leases and attempts ----------------------------------------------------------------------------------------------
+    # -- leases and attempts
+    # ----------------------------------------------------------------------------------------------
 
     def begin(self, run: Run, step: str) -> Attempt:
-        """Take or find the run's lease and start a new attempt at a step; from now on older attempts at it cannot publish."""
+        """Take or find the run's lease and start a new attempt at a step; from now on older attempts at it cannot
+        publish.
+        """
         with self._engine.begin() as connection:
             token = leases.take(connection, run)
             tries = (
@@ -124,7 +129,8 @@ class Ledger:
         with self._engine.begin() as connection:
             leases.require_current(connection, attempt)
 
-    # -- receipts and verdicts --------------------------------------------------------------------------------------------
+    # -- receipts and verdicts
+    # --------------------------------------------------------------------------------------------
 
     def write_receipt(self, attempt: Attempt, document: dict[str, Any]) -> int:
         """Append a receipt; only the newest attempt under a living lease may."""
@@ -147,7 +153,9 @@ class Ledger:
             return self._receipt(connection, run_key, stage)
 
     def receipts(self, run_key: str, also_superseded: bool = False) -> list[Receipt]:
-        """The run's receipts, oldest first: of each stage the one that ``receipt`` finds, or all that were ever written."""
+        """The run's receipts, oldest first: of each stage the one that ``receipt`` finds, or all that were ever
+        written.
+        """
         columns = (
             s.receipt.c.receipt_id,
             s.receipt.c.attempt_id,
@@ -224,7 +232,8 @@ class Ledger:
             return verdict
 
     def require_passed(self, run_key: str, stages: tuple[str, ...]) -> dict[str, Receipt]:
-        """The receipts of stages whose checkpoints passed, or were overridden; raises ``Blocked`` for the first that did not.
+        """The receipts of stages whose checkpoints passed, or were overridden; raises ``Blocked`` for the first that
+        did not.
 
         This is why marking a task successful by hand publishes nothing.
         """
@@ -267,7 +276,8 @@ class Ledger:
                 )
             )
 
-    # -- releases ---------------------------------------------------------------------------------------------------------
+    # -- releases
+    # ---------------------------------------------------------------------------------------------------------
 
     def write_release(self, attempt: Attempt, snapshots: dict[str, int], of: Run | None = None) -> Release:
         """Record the release of the attempt's run, or of a run that was cut off; a repeat finds the first one."""
@@ -286,7 +296,8 @@ class Ledger:
             return releases.interrupted(connection, run)
 
     def unserved(self, pipeline: str, tier: str, run_key: str) -> list[Release]:
-        """What ``run_key`` has to serve: its release and older ones that were never served; none once a newer one is."""
+        """What ``run_key`` has to serve: its release and older ones that were never served; none once a newer one is.
+        """
         with self._engine.begin() as connection:
             return releases.unserved(connection, pipeline, tier, run_key)
 

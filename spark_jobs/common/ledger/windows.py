@@ -25,14 +25,17 @@ def plan_run(
         start = newest.end if newest else window.start
         if start >= window.end:
             raise Settled(
-                f"The live window up to {window.end:%Y-%m-%d %H:%M}Z is released already; the newest released one is {newest}."
+                f"The live window up to {window.end:%Y-%m-%d %H:%M}Z is released already; "
+                f"the newest released one is {newest}."
             )
         window = Window(start, min(window.end, start + LONGEST_LIVE_WINDOW))
     return Run(run_key, pipeline, cadence, tier, window.start, window.end, explicit is not None)
 
 
 def refuse_released(connection: Connection, run: Run) -> None:
-    """Raise ``Settled`` when any of a live run's window is released, unless its explicit times name exactly the newest one."""
+    """Raise ``Settled`` when any of a live run's window is released, unless its explicit times name exactly the newest
+    one.
+    """
     if run.tier != "live":
         return
     newest = newest_window(connection, run.pipeline, run.tier)

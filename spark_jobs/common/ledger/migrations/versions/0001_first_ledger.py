@@ -1,5 +1,7 @@
 """The first ledger: runs, leases, attempts, receipts, verdicts, overrides, releases, servings."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -10,15 +12,15 @@ branch_labels = None
 depends_on = None
 
 
-def _moment(name: str, nullable: bool = False, now: bool = False) -> sa.Column:
+def _moment(name: str, nullable: bool = False, now: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable, server_default=sa.func.now() if now else None)
 
 
-def _serial(name: str) -> sa.Column:
+def _serial(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.BigInteger, sa.Identity(), primary_key=True)
 
 
-def _run_key(index: bool = False) -> sa.Column:
+def _run_key(index: bool = False) -> sa.Column[Any]:
     return sa.Column("run_key", sa.String, sa.ForeignKey("run.run_key"), nullable=False, index=index)
 
 
