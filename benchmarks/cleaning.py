@@ -40,7 +40,9 @@ import sys
 import spark_jobs.metro as metro
 from spark_jobs.__main__ import main
 metro.STAGES = ("movements", "readings")
-sys.exit(main(["run", "metro", "--cadence", "nightly", "--start", sys.argv[1], "--end", sys.argv[2], "--landing", sys.argv[3], "--export", sys.argv[4]]))
+start, end, landing, export = sys.argv[1:]
+window = ["--cadence", "nightly", "--start", start, "--end", end]
+sys.exit(main(["run", "metro", *window, "--landing", landing, "--export", export]))
 """
 DUCKDB = """
 import sys

@@ -49,11 +49,9 @@ if "scheduler" in sys.argv:
 
 def task_instance_mutation_hook(task_instance: TaskInstance, dag_run: DagRun | None = None) -> None:
     """Move tasks of backfill runs to their pool. Runs inside the scheduler's transaction: no database access here."""
-    if dag_run is not None:
-        is_backfill = dag_run.run_type == "backfill"
-    else:
-        # Airflow also calls it before the task instance knows its run; only the id is there then.
-        is_backfill = str(task_instance.run_id or "").startswith("backfill__")
+    # Airflow also calls it before the task instance knows its run; only the id is there then.
+    by_name = str(task_instance.run_id or "").startswith("backfill__")
+    is_backfill = by_name if dag_run is None else dag_run.run_type == "backfill"
     if is_backfill:
         task_instance.pool = BACKFILL_POOL
 

@@ -308,7 +308,7 @@ class Table:
         """Random rows that satisfy every column's own statement; timestamps of a row ascend in column order."""
         from expectations.random_values import random_value
 
-        rng = random.Random(f"{self.name}/{seed}")  # noqa: S311 -- repeatable on purpose
+        rng = random.Random(f"{self.name}/{seed}")
         return [
             {column.name: random_value(column, rng, row, order) for order, column in enumerate(self.columns)}
             for row in range(count)

@@ -46,7 +46,8 @@ class ServiceDay:
     def micros(self, seconds: np.ndarray | float) -> np.ndarray:
         """Epoch microseconds (int64), rounded to the millisecond."""
         anchor_ms = int(self.anchor.timestamp()) * 1000
-        return (np.rint(np.asarray(seconds, dtype=float) * 1000).astype(np.int64) + anchor_ms) * 1000
+        micros: np.ndarray = (np.rint(np.asarray(seconds, dtype=float) * 1000).astype(np.int64) + anchor_ms) * 1000
+        return micros
 
     def instant(self, seconds: float) -> datetime:
         return self.anchor + timedelta(milliseconds=round(seconds * 1000))

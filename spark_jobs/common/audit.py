@@ -105,7 +105,7 @@ def _validate(suite: dict[str, Any], rows: "DataFrame") -> list[dict[str, Any]]:
     found = batch.get_batch({"dataframe": rows}).validate(
         expectations, result_format={"result_format": "BASIC", "partial_unexpected_count": _SHOWN_VALUES}
     )
-    entries = [result.to_json_dict() for result in found.results]
+    entries: list[Any] = [result.to_json_dict() for result in found.results]
     by_rule = {entry["expectation_config"]["meta"]["rule"]: entry for entry in entries}
     return [by_rule.get(meant["meta"]["rule"], {}) for meant in suite["expectations"]]
 

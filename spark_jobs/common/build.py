@@ -136,8 +136,7 @@ def _read_pinned(work: Build, read: FromRun | Released, pins: dict[str, int]) ->
 
 
 def _released_pins(work: Build) -> dict[str, int]:
-    """The snapshot of each released table this build reads; the newest live window, rebuilt, reads what it read first.
-    """
+    """The snapshot of each released table this build reads; the newest live window, rebuilt, reads what it read first."""
     wanted = [read for read in work.stage.reads if isinstance(read, Released)]
     run = work.run
     if run.explicit and run.tier == "live" and wanted:
@@ -196,8 +195,7 @@ def _account(work: Build, write: Write, name: str, fates: Fates, refused: dict[s
 
 
 def _in_order(rows: "DataFrame", table: Table) -> "DataFrame":
-    """The contract's columns; rows sorted by what is replaced together, so that a later replacement touches few files.
-    """
+    """The contract's columns; rows sorted by what is replaced together, so that a later replacement touches few files."""
     rows = rows.select(*[f"`{column.name}`" for column in table.columns])
     order = dict.fromkeys((*table.replace.columns, *table.key)) if table.replace.columns else {}
     return rows.sortWithinPartitions(*[f"`{column}`" for column in order]) if order else rows

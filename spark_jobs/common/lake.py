@@ -56,8 +56,7 @@ class Lake:
         self._spark = spark
 
     def ensure(self, pipeline: str, tables: Sequence[Table], tier: str) -> None:
-        """Create missing tables, each with one empty snapshot on ``main`` so that all its branches share an ancestor.
-        """
+        """Create missing tables, each with one empty snapshot on ``main`` so that all its branches share an ancestor."""
         self._ensure_namespace(pipeline)
         known = self._names("TABLES", "tableName", pipeline)
         for table in tables:
@@ -76,8 +75,7 @@ class Lake:
 
     @retry(stop=stop_after_attempt(3), wait=wait_random(0.1, 1), reraise=True)
     def _ensure_namespace(self, pipeline: str) -> None:
-        """Stages that start together may both find it missing: the one whose insert lost finds it there the next time.
-        """
+        """Stages that start together may both find it missing: the one whose insert lost finds it there the next time."""
         self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
 
     def _create(self, table: Table, name: str, tier: str) -> None:

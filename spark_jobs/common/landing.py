@@ -33,8 +33,7 @@ _STAGED_FOR_S = 2 * 86400
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show.
-    """
+    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show."""
 
     name: str
     path: Path
@@ -95,8 +94,7 @@ class Landing:
         self._quiet_s = quiet_s
 
     def take(self, table: Table, window: Window) -> Arrival:
-        """Inspect the files whose manifests overlap the window (all files of the days around it when they have none).
-        """
+        """Inspect the files whose manifests overlap the window (all files of the days around it when they have none)."""
         arrival = Arrival(table, supplied=self._supplied(table.name))
         candidates = list(self._candidates(table.name, window)) if arrival.supplied else []
         growing = self._growing(candidates)

@@ -102,8 +102,7 @@ def _export(spark: "SparkSession", released: Release, run: Run, folder: Path) ->
 
 @contextmanager
 def private_lake(folder: Path | None) -> Iterator[Path]:
-    """A lake of its own: PostgreSQL cluster, warehouse, settings in the environment. A fresh one is removed at the end.
-    """
+    """A lake of its own: PostgreSQL cluster, warehouse, settings in the environment. A fresh one is removed at the end."""
     home = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="signalbox-lake-"))
     home.mkdir(parents=True, exist_ok=True)
     # The cluster's own folder is closed to others; PostgreSQL's user must be able to walk to it.

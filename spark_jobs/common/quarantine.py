@@ -21,9 +21,7 @@ _COLUMNS = (
     Column("reason", "string", "the rule as a sentence"),
     Column("source_file", "string", "landing file, below the landing folder", nullable=True),
     Column("source_row", "bigint", "row of that file, from 0", nullable=True),
-    Column(
-        "scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True
-    ),
+    Column("scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True),
     Column("row", "string", "the row as JSON, as it was read"),
 )
 
@@ -87,9 +85,7 @@ def file_rows(spark: "SparkSession", refused: list[RefusedFile], run_key: str, s
     if not refused:
         return None
     rows = [(run_key, stage, "file", f"The file {file.reason}.", file.name, None, None, "{}") for file in refused]
-    return spark.createDataFrame(
-        rows, ", ".join(f"{column.name} {column.type}" for column in _COLUMNS)
-    )
+    return spark.createDataFrame(rows, ", ".join(f"{column.name} {column.type}" for column in _COLUMNS))
 
 
 def replaced_rows(stage: str, window: Window, arrival: Arrival | None) -> str:

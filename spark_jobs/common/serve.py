@@ -147,7 +147,7 @@ def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
     cursor.execute(
         f'CREATE VIEW "{pipeline}"."{mart.name}_current" AS SELECT * FROM {full} m '
         f"WHERE tier = 'settled' OR NOT EXISTS "
-        f"(SELECT 1 FROM {full} s WHERE s.tier = 'settled' AND s.\"{mart.day}\" = m.\"{mart.day}\")"
+        f'(SELECT 1 FROM {full} s WHERE s.tier = \'settled\' AND s."{mart.day}" = m."{mart.day}")'
     )
 
 

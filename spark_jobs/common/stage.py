@@ -56,8 +56,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Stage:
-    """``read_window`` says how far a build looks beyond the run's window, e.g. back to the start of the business day.
-    """
+    """``read_window`` says how far a build looks beyond the run's window, e.g. back to the start of the business day."""
 
     pipeline: str
     name: str

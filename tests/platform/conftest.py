@@ -53,10 +53,10 @@ class Stack:
 
     def mart(self, query: str) -> list[tuple[object, ...]]:
         """Rows that the read role sees."""
-        with psycopg2.connect(self.settings.cluster().url("marts", "bi").replace("+psycopg2", "")) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(query)
-                return cursor.fetchall()
+        url = self.settings.cluster().url("marts", "bi").replace("+psycopg2", "")
+        with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,4 @@
-"""A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served.
-"""
+"""A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -71,8 +71,7 @@ def _replaced(release: Release, newer: Release) -> bool:
 
 
 def interrupted(connection: Connection, run: Run) -> list[str]:
-    """Other runs of the tier that began to release after the newest release was recorded, and recorded none themselves.
-    """
+    """Other runs of the tier that began to release after the newest release was recorded, and recorded none themselves."""
     began = select(s.attempt.c.run_key, s.attempt.c.started_at).join(s.run, s.run.c.run_key == s.attempt.c.run_key)
     began = began.where(s.run.c.pipeline == run.pipeline, s.run.c.tier == run.tier, s.attempt.c.step == "release")
     newest = find(connection, run.pipeline, run.tier)[:1]

@@ -16,8 +16,7 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def renewed(ledger: Ledger, attempt: Attempt) -> Iterator[Attempt]:
-    """Renew until the block ends. A lease that is lost stays lost: the ledger refuses the attempt's receipt or release.
-    """
+    """Renew until the block ends. A lease that is lost stays lost: the ledger refuses the attempt's receipt or release."""
     done = threading.Event()
 
     def keep() -> None:

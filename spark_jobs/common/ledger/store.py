@@ -136,7 +136,7 @@ class Ledger:
         """Append a receipt; only the newest attempt under a living lease may."""
         with self._engine.begin() as connection:
             leases.require_current(connection, attempt)
-            return connection.execute(
+            receipt_id: int = connection.execute(
                 insert(s.receipt)
                 .values(
                     attempt_id=attempt.attempt_id,
@@ -146,6 +146,7 @@ class Ledger:
                 )
                 .returning(s.receipt.c.receipt_id)
             ).scalar_one()
+            return receipt_id
 
     def receipt(self, run_key: str, stage: str) -> Receipt | None:
         """The receipt of the stage's newest attempt, if that attempt has written one."""
@@ -296,8 +297,7 @@ class Ledger:
             return releases.interrupted(connection, run)
 
     def unserved(self, pipeline: str, tier: str, run_key: str) -> list[Release]:
-        """What ``run_key`` has to serve: its release and older ones that were never served; none once a newer one is.
-        """
+        """What ``run_key`` has to serve: its release and older ones that were never served; none once a newer one is."""
         with self._engine.begin() as connection:
             return releases.unserved(connection, pipeline, tier, run_key)
 
