@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from spark_jobs.common.spark_conf import session_conf
@@ -39,7 +39,7 @@ def _connect(url: str) -> "SparkSession":
 
     require_reachable(url)
     token = os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN", "")
-    builder: Any = SparkSession.builder  # a class property, which the type checker takes for a function
+    builder = cast("Any", SparkSession.builder)  # a class property, which the type checker takes for a function
     spark: SparkSession = builder.remote(f"{url}/;token={token}" if token else url).create()
     # By default the client waits more than ten minutes for a server that died; a task is retried sooner than that.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=4000)])
