@@ -39,11 +39,11 @@ def _connect(url: str) -> "SparkSession":
 
     require_reachable(url)
     token = os.environ.get("SPARK_CONNECT_AUTHENTICATE_TOKEN", "")
-    builder = cast("Any", SparkSession.builder)  # a class property, which the type checker takes for a function
-    spark: SparkSession = builder.remote(f"{url}/;token={token}" if token else url).create()
+    # The type checker takes it for a session of this process, which has no client.
+    spark = cast("Any", SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create())
     # By default the client waits more than ten minutes for a server that died; a task is retried sooner than that.
     spark.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=4000)])
-    return spark
+    return cast("SparkSession", spark)
 
 
 def _require_alive(url: str, spark: "SparkSession") -> None:
