@@ -552,13 +552,13 @@ def test_a_cut_off_release_that_was_cleared_since_holds_up_other_runs_with_a_sen
 # -- live windows and tiers ------------------------------------------------------------------------------------
 
 
-def test_twelve_live_windows_equal_one_hour(short: World) -> None:
+def test_three_live_windows_equal_one_hour(short: World) -> None:
     land(short.root, events(60))
     for n in range(0, 60, 20):
         short.publish(f"live-{n}", "live", minutes(n, n + 20))
     short.publish("night")
+    assert len(short.released()) == 60
     assert sorted(short.released(tier="live")) == sorted(short.released())
-    assert short.total("live") == short.total() == [120.0]
 
 
 def test_the_newest_live_window_is_rebuilt_on_request_and_older_ones_are_not(short: World) -> None:
