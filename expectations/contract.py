@@ -11,21 +11,29 @@ Nothing heavy is imported here: DAG parsing and the docs read contracts too.
 import hashlib
 import random
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from expectations.rule import CRITICAL, INFO, WARNING, Rule, Severity, snake_case, sql_text
 
-class Severity(StrEnum):
-    """What a broken rule does: a critical one blocks the release, a warning tells, an info records."""
+__all__ = [
+    "CRITICAL",
+    "INFO",
+    "LONGEST_TEXT",
+    "TYPES",
+    "WARNING",
+    "Column",
+    "Replace",
+    "Rule",
+    "Severity",
+    "Table",
+    "keys",
+    "sql_text",
+    "whole",
+    "window",
+]
 
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
 
-
-CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
 TYPES = ("string", "int", "bigint", "double", "boolean", "timestamp", "date", "array<string>")
 # A longer text is an accident, and PostgreSQL could not index it.
 LONGEST_TEXT = 1000
@@ -110,57 +118,6 @@ class Column:
     @property
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One statement about a table, with the sentence that a person reads when it is broken.
-
-    A *row* rule is a Spark SQL condition over one row; a row for which it is false goes to quarantine. An *expectation*
-    rule is judged by Great Expectations over the whole scope of a run.
-    """
-
-    name: str
-    sentence: str
-    severity: Severity
-    condition: str | None = None
-    expectation: str | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-    @staticmethod
-    def row(name: str, condition: str, sentence: str) -> "Rule":
-        """A condition that each row meets; null counts as met (whether a column may be null is the column's own
-        statement).
-        """
-        return Rule(name, sentence, CRITICAL, condition=condition)
-
-    @staticmethod
-    def gx(
-        expectation: str, sentence: str, severity: Severity = CRITICAL, name: str | None = None, **arguments: Any
-    ) -> "Rule":
-        """Any expectation of Great Expectations by its class name, e.g. ``ExpectColumnKLDivergenceToBeLessThan``."""
-        return Rule(name or _snake(expectation), sentence, severity, expectation=expectation, arguments=arguments)
-
-    @staticmethod
-    def unique(*columns: str, sentence: str | None = None, severity: Severity = CRITICAL) -> "Rule":
-        """No two rows of the scope share these columns."""
-        name = f"unique:{','.join(columns)}"
-        said = sentence or f"No two rows share the same {' and '.join(columns)}."
-        if len(columns) == 1:
-            return Rule.gx("ExpectColumnValuesToBeUnique", said, severity, name, column=columns[0])
-        return Rule.gx(
-            "ExpectCompoundColumnsToBeUnique",
-            said,
-            severity,
-            name,
-            column_list=list(columns),
-            ignore_row_if="any_value_is_missing",
-        )
-
-    @staticmethod
-    def none(name: str, query: str, sentence: str, severity: Severity = CRITICAL) -> "Rule":
-        """A query over ``{batch}`` that must return no row."""
-        return Rule.gx("UnexpectedRowsExpectation", sentence, severity, name, unexpected_rows_query=query)
 
 
 @dataclass(frozen=True)
@@ -287,7 +244,7 @@ class Table:
         """The Great Expectations suite as committed in ``<table>.suite.json``."""
         expectations = [
             {
-                "type": _snake(rule.expectation or ""),
+                "type": snake_case(rule.expectation or ""),
                 "kwargs": dict(rule.arguments),
                 "severity": str(rule.severity),
                 "meta": {"rule": rule.name, "sentence": rule.sentence},
@@ -315,18 +272,6 @@ class Table:
         ]
 
 
-def sql_text(value: str) -> str:
-    """A Spark SQL literal."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def _plain_text(value: str) -> str:
     """SQL that holds for text which every system downstream can store: UTF-8, no NUL, not endless."""
     return f"is_valid_utf8({value}) AND NOT contains({value}, chr(0)) AND length({value}) <= {LONGEST_TEXT}"
-
-
-def _snake(name: str) -> str:
-    """Great Expectations' own name of an expectation class, ``expect_column_kl_divergence_to_be_less_than`` for
-    example.
-    """
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

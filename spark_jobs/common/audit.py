@@ -94,7 +94,8 @@ def _validate(suite: dict[str, Any], rows: "DataFrame") -> list[dict[str, Any]]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    for logger in ("great_expectations", ProgressBarsConfig.__module__):  # The second sets a level of its own.
+        logging.getLogger(logger).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_spark("lake", persist=False)

@@ -1,78 +1,26 @@
-"""Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit what was written, sign the
-receipt.
-"""
+"""Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit that, sign the receipt."""
 
-import hashlib
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Table
 from spark_jobs.common import faults
-from spark_jobs.common.arrival import read_arrival, valid_rows
 from spark_jobs.common.audit import arrival_rules, audit
 from spark_jobs.common.balance import Fates, balance, count_broken, count_fates
 from spark_jobs.common.disposition import DROPPED
-from spark_jobs.common.lake import Lake, table_name
+from spark_jobs.common.inputs import read_inputs
+from spark_jobs.common.lake import table_name
 from spark_jobs.common.landing import Arrival, Landing
-from spark_jobs.common.ledger import Attempt, Ledger, Receipt, Run
+from spark_jobs.common.ledger import Ledger, Receipt, Run
 from spark_jobs.common.ledger.renewal import renewed
 from spark_jobs.common.quarantine import derived_rows, file_rows, landed_rows, quarantine_table, replaced_rows
-from spark_jobs.common.receipt import content_hash, effort, landed_input, who_and_how
+from spark_jobs.common.receipt import content_hash, effort, who_and_how
 from spark_jobs.common.release import finish_interrupted
-from spark_jobs.common.stage import FromRun, Landed, Released, Stage, Write, scope_condition
+from spark_jobs.common.stage import Stage, Write, scope_condition
+from spark_jobs.common.work import Work
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass
-class Build:
-    """One attempt at one stage, and what it has learnt so far for the receipt."""
-
-    spark: "SparkSession"
-    ledger: Ledger
-    landing: Landing
-    stage: Stage
-    run: Run
-    params: Any
-    attempt: Attempt
-    lake: Lake = field(init=False)
-    upstream: dict[str, Receipt] = field(default_factory=dict)
-    arrivals: dict[str, Arrival] = field(default_factory=dict)
-    landed: dict[str, "DataFrame"] = field(default_factory=dict)
-    inputs: list[dict[str, Any]] = field(default_factory=list)
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    balance: dict[str, dict[str, Any]] = field(default_factory=dict)
-    rules: list[dict[str, Any]] = field(default_factory=list)
-    phases: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.lake = Lake(self.spark)
-
-    @property
-    def branch(self) -> str:
-        digest = hashlib.sha256(self.run.run_key.encode()).hexdigest()[:10]
-        return f"run_{digest}_{self.attempt.attempt_id}"
-
-    @property
-    def properties(self) -> dict[str, str]:
-        """What each commit says about where it came from."""
-        attempt = str(self.attempt.attempt_id)
-        return {"signalbox.run": self.run.run_key, "signalbox.attempt": attempt, "signalbox.stage": self.stage.name}
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Time a part of the build; the receipt lists the seconds of each."""
-        began = time.monotonic()
-        yield
-        self.phases[name] = round(self.phases.get(name, 0.0) + time.monotonic() - began, 2)
-        _log.info("%s %s: %s %.1f s", self.run.pipeline, self.stage.name, name, time.monotonic() - began)
 
 
 def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage, run: Run, params: Any) -> Receipt:
@@ -83,78 +31,36 @@ def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage,
     """
     began = time.monotonic()
     with renewed(ledger, ledger.begin(run, stage.name)) as attempt:
-        work = Build(spark, ledger, landing, stage, run, params, attempt)
+        work = Work(spark, ledger, landing, stage, run, params, attempt)
         work.upstream = ledger.require_passed(run.run_key, stage.upstream)
-        with work.phase("pin"):
-            finish_interrupted(spark, ledger, attempt)
-            work.lake.ensure(run.pipeline, [write.table for write in stage.writes], run.tier)
-            frames = _read(work)
-        with work.phase("transform"):
-            outputs = stage.transform(*frames, window=run.window, params=params)
-        faults.point("before_branch_write")
-        _write(work, outputs)
-        faults.point("after_branch_write")
-        with work.phase("audit"):
-            _audit(work)
-        document = _document(work, time.monotonic() - began)
-        receipt_id = ledger.write_receipt(attempt, document)
+        try:
+            _build(work)
+            document = _document(work, time.monotonic() - began)
+            receipt_id = ledger.write_receipt(attempt, document)
+        finally:
+            spark.catalog.clearCache()
         faults.point("after_receipt")
-        spark.catalog.clearCache()
         return Receipt(receipt_id, attempt.attempt_id, run.run_key, stage.name, document)
 
 
-# -- reading ---------------------------------------------------------------------------------------------------
-
-
-def _read(work: Build) -> list["DataFrame"]:
-    """What the transform gets, in the order of the stage's reads: of landing files only the rows that break no rule."""
-    pins = _released_pins(work)
-    return [
-        _read_landed(work, read) if isinstance(read, Landed) else _read_pinned(work, read, pins)
-        for read in work.stage.reads
-    ]
-
-
-def _read_landed(work: Build, read: Landed) -> "DataFrame":
-    arrival = work.landing.take(read.table, work.stage.read_window(work.run.window, work.params))
-    work.arrivals[read.table.name] = arrival
-    work.inputs.append(landed_input(arrival))
-    work.landed[read.table.name] = read_arrival(work.spark, arrival)
-    return valid_rows(work.landed[read.table.name])
-
-
-def _read_pinned(work: Build, read: FromRun | Released, pins: dict[str, int]) -> "DataFrame":
-    if isinstance(read, FromRun):
-        name = table_name(read.table, work.run.tier)
-        snapshot: int | None = work.upstream[read.stage].snapshots[name]
-        work.inputs.append({"table": name, "snapshot": snapshot, "stage": read.stage})
-    else:
-        name = table_name(read.table, read.tier or work.run.tier)
-        snapshot = pins.get(name)
-        work.inputs.append({"table": name, "snapshot": snapshot})
-    return work.lake.read(name, snapshot) if snapshot else work.spark.createDataFrame([], read.table.ddl())
-
-
-def _released_pins(work: Build) -> dict[str, int]:
-    """The snapshot of each released table this build reads; the newest live window, rebuilt, reads what it read first."""
-    wanted = [read for read in work.stage.reads if isinstance(read, Released)]
-    run = work.run
-    if run.explicit and run.tier == "live" and wanted:
-        first = work.ledger.first_receipt(run.pipeline, run.tier, run.window, work.stage.name)
-        if first is not None:
-            read = [entry for entry in first.document["inputs"] if "table" in entry and "stage" not in entry]
-            return {entry["table"]: entry["snapshot"] for entry in read if entry["snapshot"]}
-    pins: dict[str, int] = {}
-    for tier in {read.tier or run.tier for read in wanted}:
-        for release in work.ledger.releases(run.pipeline, tier)[:1]:
-            pins |= release.snapshots
-    return pins
+def _build(work: Work) -> None:
+    with work.phase("pin"):
+        finish_interrupted(work.spark, work.ledger, work.attempt)
+        work.lake.ensure(work.run.pipeline, [write.table for write in work.stage.writes], work.run.tier)
+        frames = read_inputs(work)
+    with work.phase("transform"):
+        outputs = work.stage.transform(*frames, window=work.run.window, params=work.params)
+    faults.point("before_branch_write")
+    _write(work, outputs)
+    faults.point("after_branch_write")
+    with work.phase("audit"):
+        _audit(work)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------
 
 
-def _write(work: Build, outputs: tuple["DataFrame", ...]) -> None:
+def _write(work: Work, outputs: tuple["DataFrame", ...]) -> None:
     with work.phase("count landing"):
         refused = count_broken(work.landed)
     for write, output in zip(work.stage.writes, outputs, strict=True):
@@ -167,7 +73,7 @@ def _write(work: Build, outputs: tuple["DataFrame", ...]) -> None:
         arrival.require_unchanged()
 
 
-def _write_output(work: Build, write: Write, output: "DataFrame", refused: dict[str, int]) -> None:
+def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[str, int]) -> None:
     """Split one output, publish the valid rows on the branch and the rest in quarantine, and account for every row."""
     from pyspark.sql import functions as F
 
@@ -186,7 +92,7 @@ def _write_output(work: Build, write: Write, output: "DataFrame", refused: dict[
     _account(work, write, name, fates, refused)
 
 
-def _account(work: Build, write: Write, name: str, fates: Fates, refused: dict[str, int]) -> None:
+def _account(work: Work, write: Write, name: str, fates: Fates, refused: dict[str, int]) -> None:
     landed = write.balances or ""
     read = work.arrivals[landed].rows if landed else 0
     entry, rules = balance(write, name, work.tables[name]["rows"], fates, read, refused.get(landed, 0))
@@ -201,7 +107,7 @@ def _in_order(rows: "DataFrame", table: Table) -> "DataFrame":
     return rows.sortWithinPartitions(*[f"`{column}`" for column in order]) if order else rows
 
 
-def _quarantine_landed(work: Build, name: str, frame: "DataFrame", count: int) -> None:
+def _quarantine_landed(work: Work, name: str, frame: "DataFrame", count: int) -> None:
     arrival, stage = work.arrivals[name], work.stage.name
     rows = landed_rows(frame, arrival.table, work.run.run_key, stage)
     files = file_rows(work.spark, arrival.refused, work.run.run_key, stage)
@@ -214,7 +120,7 @@ def _quarantine_landed(work: Build, name: str, frame: "DataFrame", count: int) -
     )
 
 
-def _quarantine(work: Build, table: Table, rows: "DataFrame", count: int, arrival: Arrival | None) -> None:
+def _quarantine(work: Work, table: Table, rows: "DataFrame", count: int, arrival: Arrival | None) -> None:
     """Replace this stage's earlier quarantine of the same files or window; where there is nothing to add or remove,
     nothing is written.
     """
@@ -229,7 +135,7 @@ def _quarantine(work: Build, table: Table, rows: "DataFrame", count: int, arriva
     _replace(work, name, scope, rows, onto)
 
 
-def _replace(work: Build, name: str, scope: str, rows: "DataFrame", onto: int | None = None) -> None:
+def _replace(work: Work, name: str, scope: str, rows: "DataFrame", onto: int | None = None) -> None:
     """Write one table's replacement to the attempt's branch, opened on ``main`` or ``onto``, and note it for the
     receipt.
     """
@@ -243,7 +149,7 @@ def _replace(work: Build, name: str, scope: str, rows: "DataFrame", onto: int | 
 # -- audit and receipt -----------------------------------------------------------------------------------------
 
 
-def _audit(work: Build) -> None:
+def _audit(work: Work) -> None:
     """Judge each output as it lies in its snapshot, and the files as they arrived."""
     for write in work.stage.writes:
         name = table_name(write.table, work.run.tier)
@@ -259,7 +165,7 @@ def _audit(work: Build) -> None:
         work.rules += arrival_rules(arrival)
 
 
-def _document(work: Build, seconds: float) -> dict[str, Any]:
+def _document(work: Work, seconds: float) -> dict[str, Any]:
     return {
         **who_and_how(work.attempt, work.stage, work.params),
         "inputs": work.inputs,

@@ -106,7 +106,8 @@ def _build(args: argparse.Namespace) -> None:
 def _release(args: argparse.Namespace) -> None:
     ledger = Ledger.from_environment()
     with spark_session(f"{args.slug}.release") as spark:
-        release(spark, ledger, ledger.run(args.run_key), pipelines.pipeline(args.slug).STAGES)
+        names, contracts = pipelines.pipeline(args.slug).STAGES, pipelines.contracts(args.slug)
+        release(spark, ledger, ledger.run(args.run_key), names, contracts)
 
 
 def _serve(args: argparse.Namespace) -> None:

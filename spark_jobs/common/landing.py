@@ -4,23 +4,21 @@ A file that cannot be trusted (empty, truncated, other bytes than its manifest s
 out as a whole and named with its reason. Nothing is dropped in silence.
 """
 
-import functools
 import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import available_timezones
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from expectations.contract import Table
 from spark_jobs.common.csv_texts import ROW, UNREADABLE, read_csv_texts
+from spark_jobs.common.manifest import manifest_of, not_as_said, overlaps, read_manifest
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
 
@@ -139,7 +137,7 @@ class Landing:
     def _growing(self, candidates: list[Path]) -> set[Path]:
         """Files without a manifest that changed just now and go on changing while they are watched for a while."""
         youth = time.time() - self._quiet_s
-        bare = [path for path in candidates if path.is_file() and not _manifest_of(path).exists()]
+        bare = [path for path in candidates if path.is_file() and not manifest_of(path).exists()]
         young = {path: _stamp(path) for path in bare if path.stat().st_mtime > youth}
         if young:
             time.sleep(self._quiet_s)
@@ -150,11 +148,11 @@ class Landing:
             return RefusedFile(name, "is not a plain file below the landing folder")
         digest = None
         try:
-            said = _manifest(path)
-            if "start" in said and "end" in said and not _overlaps(said, window):
+            said = read_manifest(path)
+            if "start" in said and "end" in said and not overlaps(said, window):
                 return None
             stamp, digest = _stamp(path), _sha256(path)
-            if reason := _not_as_said(path, digest, said):
+            if reason := not_as_said(path, digest, said):
                 return RefusedFile(name, reason, digest)
             staged = self._staged(path, digest, trusted="sha256" in said)
             meta = pq.read_metadata(staged)
@@ -203,37 +201,6 @@ class Landing:
                 old.unlink(missing_ok=True)
 
 
-def _manifest_of(path: Path) -> Path:
-    return path.with_name(path.name + ".manifest.json")
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """What the manifest says; a value of null says nothing."""
-    manifest = _manifest_of(path)
-    said = json.loads(manifest.read_text()) if manifest.exists() else {}
-    if not isinstance(said, dict):
-        raise TypeError(f"{manifest.name} is not a JSON object")
-    return {key: value for key, value in said.items() if value is not None}
-
-
-def _not_as_said(path: Path, digest: str, said: dict[str, Any]) -> str | None:
-    """Why a file's bytes cannot be trusted, or None."""
-    if path.stat().st_size == 0:
-        return "is empty (0 bytes)"
-    if said.get("sha256", digest) != digest:
-        return "has other bytes than its manifest says (sha256 differs)"
-    if "time_zone" in said and said["time_zone"] not in _time_zones():
-        return f"names the unknown time zone {said['time_zone']!r} in its manifest"
-    if path.suffix == ".csv" and not {"rows", "sha256"} & set(said) and _last_byte(path) not in b"\r\n":
-        return "ends in the middle of a line, and no manifest says how many rows it has"
-    return None
-
-
-@functools.cache
-def _time_zones() -> set[str]:
-    return available_timezones()
-
-
 def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
     """Why a file's columns cannot be the contract's, or None."""
     if len(own := [name for name in schema.names if name not in (ROW, UNREADABLE)]) > _MOST_COLUMNS:
@@ -260,11 +227,6 @@ def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
     return None
 
 
-def _overlaps(said: dict[str, Any], window: Window) -> bool:
-    start, end = datetime.fromisoformat(said["start"]), datetime.fromisoformat(said["end"])
-    return start < window.end and end >= window.start
-
-
 def _folder_date(name: str) -> date:
     try:
         return date.fromisoformat(name)
@@ -280,9 +242,3 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1)

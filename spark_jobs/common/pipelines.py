@@ -37,6 +37,14 @@ def params(slug: str, cadence: str, overrides: list[str]) -> Any:
     return module.with_overrides(module.for_cadence(cadence), overrides)
 
 
+def contracts(slug: str) -> dict[str, str]:
+    """The fingerprint of each contract of a pipeline."""
+    package = importlib.import_module(f"expectations.{slug}")
+    modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    tables = [module.TABLE for module in modules if hasattr(module, "TABLE")]
+    return {table.name: table.fingerprint() for table in tables}
+
+
 def marts(slug: str) -> tuple[Mart, ...]:
     found: tuple[Mart, ...] = importlib.import_module(f"spark_jobs.{slug}.marts").MARTS
     return found

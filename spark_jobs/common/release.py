@@ -3,7 +3,7 @@ records one release.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spark_jobs.common import faults
@@ -19,8 +19,12 @@ _log = logging.getLogger(__name__)
 Tables = dict[str, dict[str, Any]]
 
 
-def release(spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, ...]) -> Release:
+def release(
+    spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, ...], contracts: Mapping[str, str] | None = None
+) -> Release:
     """Publish what the run's checkpoints passed; a repeat after a kill at any point ends in the same one release.
+
+    ``contracts``: the fingerprints of the pipeline's tables as they are now.
 
     Raises ``Blocked`` when any stage's newest receipt has not passed, ``Settled`` when a newer attempt took over,
     ``WriteDisturbed`` when a table is not as the receipt left it.
@@ -28,6 +32,7 @@ def release(spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, 
     with renewed(ledger, ledger.begin(run, "release")) as attempt:
         receipts = ledger.require_passed(run.run_key, stages)
         _require_same_inputs(receipts)
+        _require_same_contracts(receipts, contracts or {})
         lake = Lake(spark)
         tables = _proven(lake, receipts.values())
         if done := _recorded(ledger, run, tables):
@@ -93,6 +98,17 @@ def _require_same_inputs(receipts: dict[str, Receipt]) -> None:
                 raise Blocked(
                     f"Stage {receipt.stage} has read an older build of {source.stage} ({read['table']}); "
                     "clear it so that it is built again."
+                )
+
+
+def _require_same_contracts(receipts: dict[str, Receipt], contracts: Mapping[str, str]) -> None:
+    """Raise ``Blocked`` when a contract has changed since its table was built: the rows were judged by other rules."""
+    for receipt in receipts.values():
+        for table, fingerprint in receipt.document["contracts"].items():
+            if contracts.get(table, fingerprint) != fingerprint:
+                raise Blocked(
+                    f"The contract of {table} has changed since stage {receipt.stage} was built; "
+                    "clear it so that it is built and checked again."
                 )
 
 

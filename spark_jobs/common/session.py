@@ -42,7 +42,7 @@ def _connect(url: str) -> "SparkSession":
     # The type checker takes it for a session of this process, which has no client.
     spark = cast("Any", SparkSession.builder.remote(f"{url}/;token={token}" if token else url).create())
     # By default the client waits more than ten minutes for a server that died; a task is retried sooner than that.
-    spark.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=4000)])
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=2000)])
     return cast("SparkSession", spark)
 
 

@@ -14,6 +14,7 @@ from expectations.contract import WARNING, Column, Rule, Table, keys
 from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger, Run
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
+from spark_jobs.common.release import release
 from spark_jobs.common.stage import FromRun, Landed, Released, Stage, Write
 from spark_jobs.common.window import Window
 from tests.platform.toy import (
@@ -233,6 +234,17 @@ def test_nothing_is_released_when_an_earlier_stage_was_built_anew(world: World) 
     world.ledger.checkpoint(run.run_key, "totals")
     world.release(run)
     assert world.total() == [50.0]
+
+
+def test_nothing_is_released_when_a_contract_changed_since_the_build(short: World) -> None:
+    land(short.root, events(10))
+    run = short.open()
+    short.pass_all(run)
+    now = {"clean": "0000", "another": "1111"}
+    with pytest.raises(Blocked, match="The contract of clean has changed since stage clean was built; clear it"):
+        release(short.spark, short.ledger, run, ("clean",), now)
+    now["clean"] = contracts(short.slug, suites=False)[1].fingerprint()
+    assert release(short.spark, short.ledger, run, ("clean",), now).run_key == run.run_key
 
 
 def test_a_branch_that_moved_after_its_receipt_is_not_released(world: World) -> None:

@@ -102,13 +102,19 @@ def test_a_replacement_always_says_where_it_came_from(kept: Kept, scope: str, ro
     assert written.rows == len(rows)
 
 
-def test_a_third_commit_on_the_branch_is_noticed(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Meddler(Lake):
+@pytest.mark.parametrize("says", [SAYS, {}], ids=["the same rows again", "rows of somebody else"])
+def test_a_third_commit_on_the_branch_is_noticed(kept: Kept, says: dict[str, str]) -> None:
+    class Twice(Lake):
+        """A lake whose append lands twice, as a connection lost in mid-commit can make it."""
+
         def _walk(self, name: str, branch: str, base: int, properties: dict[str, str]) -> Any:
-            kept.spark.sql(f"INSERT INTO {name}.branch_{branch} VALUES (DATE '2024-03-12', 9)")
+            again = kept.rows((DAYS[1], 5)).writeTo(f"{name}.branch_{branch}")
+            for key, value in says.items():
+                again = again.option(f"snapshot-property.{key}", value)
+            again.append()
             return super()._walk(name, branch, base, properties)
 
-    kept.lake = Meddler(kept.spark)
+    kept.lake = Twice(kept.spark)
     with pytest.raises(
         WriteDisturbed, match=r"branch b holds 3 commits on base \d+ where a delete and an append belong"
     ):

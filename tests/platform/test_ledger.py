@@ -387,6 +387,13 @@ def test_a_receipt_of_an_attempt_before_the_newest_one_proves_nothing(office: Of
         office.ledger.require_passed(run.run_key, ("clean",))
 
 
+def test_a_run_of_which_nothing_was_built_is_blocked(office: Office) -> None:
+    nobody = f"{office.pipeline}/nobody"
+    assert office.ledger.checkpoint(nobody, "clean").status == "block"
+    with pytest.raises(Blocked, match=rf"The ledger knows no run {nobody}: none of its stages was built"):
+        office.ledger.run(nobody)
+
+
 def test_marking_a_checkpoint_successful_by_hand_publishes_nothing(office: Office) -> None:
     run = office.open("a", at(0, 5))
     office.prove(run)

@@ -8,11 +8,11 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text, update
+from sqlalchemy import Engine, create_engine, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.pool import NullPool
 
-from spark_jobs.common.ledger import leases, releases, windows
+from spark_jobs.common.ledger import leases, proofs, releases, windows
 from spark_jobs.common.ledger import schema as s
 from spark_jobs.common.ledger.records import Attempt, Receipt, Release, Run, Verdict
 from spark_jobs.common.ledger.verdicts import judge
@@ -61,8 +61,7 @@ class Ledger:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    # -- runs and windows
-    # -------------------------------------------------------------------------------------------------
+    # -- runs and windows ------------------------------------------------------------------------------------
 
     def open_run(
         self, pipeline: str, cadence: str, run_key: str, interval: Window | None, explicit: Window | None = None
@@ -88,8 +87,12 @@ class Ledger:
             windows.refuse_released(connection, run)
 
     def run(self, run_key: str) -> Run:
+        """The run of this key; ``Blocked`` when none of its stages was ever built."""
         with self._engine.begin() as connection:
-            return Run(*connection.execute(select(*_RUN_COLUMNS).where(s.run.c.run_key == run_key)).one())
+            known = connection.execute(select(*_RUN_COLUMNS).where(s.run.c.run_key == run_key)).one_or_none()
+        if known is None:
+            raise Blocked(f"The ledger knows no run {run_key}: none of its stages was built.")
+        return Run(*known)
 
     def close_run(self, run_key: str) -> None:
         """Give the run's lease back, whatever came of the run."""
@@ -97,8 +100,7 @@ class Ledger:
             connection.execute(update(s.run).where(s.run.c.run_key == run_key).values(closed_at=func.now()))
             leases.give_back(connection, run_key)
 
-    # -- leases and attempts
-    # ----------------------------------------------------------------------------------------------
+    # -- leases and attempts ---------------------------------------------------------------------------------
 
     def begin(self, run: Run, step: str) -> Attempt:
         """Take or find the run's lease and start a new attempt at a step; from now on older attempts at it cannot
@@ -129,8 +131,7 @@ class Ledger:
         with self._engine.begin() as connection:
             leases.require_current(connection, attempt)
 
-    # -- receipts and verdicts
-    # --------------------------------------------------------------------------------------------
+    # -- receipts and verdicts -------------------------------------------------------------------------------
 
     def write_receipt(self, attempt: Attempt, document: dict[str, Any]) -> int:
         """Append a receipt; only the newest attempt under a living lease may."""
@@ -151,124 +152,42 @@ class Ledger:
     def receipt(self, run_key: str, stage: str) -> Receipt | None:
         """The receipt of the stage's newest attempt, if that attempt has written one."""
         with self._engine.begin() as connection:
-            return self._receipt(connection, run_key, stage)
+            return proofs.newest_receipt(connection, run_key, stage)
 
     def receipts(self, run_key: str, also_superseded: bool = False) -> list[Receipt]:
-        """The run's receipts, oldest first: of each stage the one that ``receipt`` finds, or all that were ever
-        written.
-        """
-        columns = (
-            s.receipt.c.receipt_id,
-            s.receipt.c.attempt_id,
-            s.receipt.c.run_key,
-            s.receipt.c.stage,
-            s.receipt.c.document,
-        )
-        of_run = s.attempt.c.run_key == run_key
-        newest = select(func.max(s.attempt.c.attempt_id)).where(of_run).group_by(s.attempt.c.step)
-        query = select(*columns).where(s.receipt.c.run_key == run_key).order_by(s.receipt.c.receipt_id)
+        """The run's receipts, oldest first: of each stage the one that ``receipt`` finds, or all ever written."""
         with self._engine.begin() as connection:
-            rows = connection.execute(query if also_superseded else query.where(s.receipt.c.attempt_id.in_(newest)))
-            return [Receipt(*row) for row in rows]
-
-    def _receipt(self, connection: Connection, run_key: str, stage: str) -> Receipt | None:
-        newest = (
-            select(func.max(s.attempt.c.attempt_id))
-            .where(s.attempt.c.run_key == run_key, s.attempt.c.step == stage)
-            .scalar_subquery()
-        )
-        columns = (
-            s.receipt.c.receipt_id,
-            s.receipt.c.attempt_id,
-            s.receipt.c.run_key,
-            s.receipt.c.stage,
-            s.receipt.c.document,
-        )
-        row = connection.execute(select(*columns).where(s.receipt.c.attempt_id == newest)).one_or_none()
-        return Receipt(*row) if row else None
+            return proofs.receipts(connection, run_key, also_superseded)
 
     def first_receipt(self, pipeline: str, tier: str, window: Window, stage: str) -> Receipt | None:
         """The receipt with which this window was first released."""
         with self._engine.begin() as connection:
-            columns = (
-                s.receipt.c.receipt_id,
-                s.receipt.c.attempt_id,
-                s.receipt.c.run_key,
-                s.receipt.c.stage,
-                s.receipt.c.document,
-            )
-            released = (
-                select(s.release.c.run_key)
-                .where(
-                    s.release.c.pipeline == pipeline,
-                    s.release.c.tier == tier,
-                    s.release.c.window_start == window.start,
-                    s.release.c.window_end == window.end,
-                )
-                .order_by(s.release.c.release_id)
-                .limit(1)
-                .scalar_subquery()
-            )
-            query = (
-                select(*columns)
-                .where(s.receipt.c.run_key == released, s.receipt.c.stage == stage)
-                .order_by(s.receipt.c.receipt_id.desc())
-            )
-            row = connection.execute(query.limit(1)).one_or_none()
-            return Receipt(*row) if row else None
+            return proofs.first_receipt(connection, pipeline, tier, window, stage)
 
     def checkpoint(self, run_key: str, stage: str) -> Verdict:
         """Judge the newest attempt's receipt and record the verdict."""
         with self._engine.begin() as connection:
-            verdict = judge(stage, self._receipt(connection, run_key, stage))
-            connection.execute(
-                insert(s.verdict).values(
-                    run_key=run_key,
-                    stage=stage,
-                    receipt_id=verdict.receipt_id,
-                    status=verdict.status,
-                    sentence=verdict.sentence,
-                )
-            )
+            verdict = judge(stage, proofs.newest_receipt(connection, run_key, stage))
+            if connection.execute(select(s.run.c.run_key).where(s.run.c.run_key == run_key)).first() is None:
+                return verdict  # Nothing was built, so there is no run to record it for.
+            values = {"receipt_id": verdict.receipt_id, "status": verdict.status, "sentence": verdict.sentence}
+            connection.execute(insert(s.verdict).values(run_key=run_key, stage=stage, **values))
             return verdict
 
     def require_passed(self, run_key: str, stages: tuple[str, ...]) -> dict[str, Receipt]:
-        """The receipts of stages whose checkpoints passed, or were overridden; raises ``Blocked`` for the first that
-        did not.
+        """The receipts of stages whose checkpoints passed, or were overridden; ``Blocked`` for the first that did not.
 
         This is why marking a task successful by hand publishes nothing.
         """
         with self._engine.begin() as connection:
-            return {stage: self._passed(connection, run_key, stage) for stage in stages}
-
-    def _passed(self, connection: Connection, run_key: str, stage: str) -> Receipt:
-        receipt = self._receipt(connection, run_key, stage)
-        if receipt is None:
-            raise Blocked(
-                f"Stage {stage} has no receipt for its newest attempt in this run; clear it so that it is built and checked."
-            )
-        bound = (s.verdict.c.run_key == run_key) & (s.verdict.c.receipt_id == receipt.receipt_id)
-        newest = (
-            select(s.verdict.c.status, s.verdict.c.sentence)
-            .where(bound)
-            .order_by(s.verdict.c.verdict_id.desc())
-            .limit(1)
-        )
-        verdict = connection.execute(newest).one_or_none()
-        overridden = connection.execute(
-            select(s.override.c.override_id).where(s.override.c.receipt_id == receipt.receipt_id)
-        ).first()
-        if overridden is None and (verdict is None or verdict.status not in ("pass", "warn")):
-            why = verdict.sentence if verdict else f"Stage {stage}: its checkpoint has not judged the newest receipt."
-            raise Blocked(f"The checkpoint of {stage} did not pass. {why}")
-        return receipt
+            return {stage: proofs.passed(connection, run_key, stage) for stage in stages}
 
     def override(self, run_key: str, stage: str, admin: str, reason: str) -> None:
         """Let a blocked receipt through, on record. Needs a receipt, an admin and a reason."""
         if not admin.strip() or not reason.strip():
             raise ValueError("An override needs the admin's name and a reason.")
         with self._engine.begin() as connection:
-            receipt = self._receipt(connection, run_key, stage)
+            receipt = proofs.newest_receipt(connection, run_key, stage)
             if receipt is None:
                 raise ValueError(f"Stage {stage} of {run_key} has no receipt: there is nothing to override.")
             connection.execute(
@@ -277,8 +196,7 @@ class Ledger:
                 )
             )
 
-    # -- releases
-    # ---------------------------------------------------------------------------------------------------------
+    # -- releases --------------------------------------------------------------------------------------------
 
     def write_release(self, attempt: Attempt, snapshots: dict[str, int], of: Run | None = None) -> Release:
         """Record the release of the attempt's run, or of a run that was cut off; a repeat finds the first one."""

@@ -1,0 +1,81 @@
+"""A rule: one statement about a table, with its sentence in English and what happens when it is broken."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """What a broken rule does: a critical one blocks the release, a warning tells, an info records."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One statement about a table, with the sentence that a person reads when it is broken.
+
+    A *row* rule is a Spark SQL condition over one row; a row for which it is false goes to quarantine. An *expectation*
+    rule is judged by Great Expectations over the whole scope of a run.
+    """
+
+    name: str
+    sentence: str
+    severity: Severity
+    condition: str | None = None
+    expectation: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def row(name: str, condition: str, sentence: str) -> "Rule":
+        """A condition that each row meets; null counts as met (whether a column may be null is the column's own
+        statement).
+        """
+        return Rule(name, sentence, CRITICAL, condition=condition)
+
+    @staticmethod
+    def gx(
+        expectation: str, sentence: str, severity: Severity = CRITICAL, name: str | None = None, **arguments: Any
+    ) -> "Rule":
+        """Any expectation of Great Expectations by its class name, e.g. ``ExpectColumnKLDivergenceToBeLessThan``."""
+        return Rule(name or snake_case(expectation), sentence, severity, expectation=expectation, arguments=arguments)
+
+    @staticmethod
+    def unique(*columns: str, sentence: str | None = None, severity: Severity = CRITICAL) -> "Rule":
+        """No two rows of the scope share these columns."""
+        name = f"unique:{','.join(columns)}"
+        said = sentence or f"No two rows share the same {' and '.join(columns)}."
+        if len(columns) == 1:
+            return Rule.gx("ExpectColumnValuesToBeUnique", said, severity, name, column=columns[0])
+        return Rule.gx(
+            "ExpectCompoundColumnsToBeUnique",
+            said,
+            severity,
+            name,
+            column_list=list(columns),
+            ignore_row_if="any_value_is_missing",
+        )
+
+    @staticmethod
+    def none(name: str, query: str, sentence: str, severity: Severity = CRITICAL) -> "Rule":
+        """A query over ``{batch}`` that must return no row."""
+        return Rule.gx("UnexpectedRowsExpectation", sentence, severity, name, unexpected_rows_query=query)
+
+
+def sql_text(value: str) -> str:
+    """A Spark SQL literal."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def snake_case(name: str) -> str:
+    """Great Expectations' own name of an expectation class, ``expect_column_kl_divergence_to_be_less_than`` for
+    example.
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -1,0 +1,59 @@
+"""What a landing file's manifest says, and whether the file's bytes agree with it.
+
+``<file>.manifest.json``: {"rows", "sha256", "time_zone", "start", "end"}, all optional; start and end are the first and
+last event time in the file, ISO times with offset.
+"""
+
+import functools
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+from spark_jobs.common.window import Window
+
+
+def manifest_of(path: Path) -> Path:
+    """Where the manifest of a landing file is, if it has one."""
+    return path.with_name(path.name + ".manifest.json")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What the manifest says; a value of null says nothing."""
+    manifest = manifest_of(path)
+    said = json.loads(manifest.read_text()) if manifest.exists() else {}
+    if not isinstance(said, dict):
+        raise TypeError(f"{manifest.name} is not a JSON object")
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def not_as_said(path: Path, digest: str, said: dict[str, Any]) -> str | None:
+    """Why a file's bytes cannot be trusted, or None."""
+    if path.stat().st_size == 0:
+        return "is empty (0 bytes)"
+    if said.get("sha256", digest) != digest:
+        return "has other bytes than its manifest says (sha256 differs)"
+    if "time_zone" in said and said["time_zone"] not in _time_zones():
+        return f"names the unknown time zone {said['time_zone']!r} in its manifest"
+    if path.suffix == ".csv" and not {"rows", "sha256"} & set(said) and _last_byte(path) not in b"\r\n":
+        return "ends in the middle of a line, and no manifest says how many rows it has"
+    return None
+
+
+@functools.cache
+def _time_zones() -> set[str]:
+    return available_timezones()
+
+
+def overlaps(said: dict[str, Any], window: Window) -> bool:
+    """Whether a file whose manifest gives its first and last event time has rows of the window."""
+    start, end = datetime.fromisoformat(said["start"]), datetime.fromisoformat(said["end"])
+    return start < window.end and end >= window.start
+
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1)
