@@ -12,7 +12,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help setup setup-dev demo test unit up down status bench lock lint format system-deps clean
+.PHONY: help setup setup-dev demo test unit up down status bench docs lock lint format system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ unit: setup-dev ## the tests that need no running platform (3 minutes at most)
 
 bench: setup-dev ## measure the full-size night and live window against the figures in docs/
 	@$(RUN) -m benchmarks
+
+docs: setup ## write docs/PIPELINES.md and the suites anew from the contracts
+	@$(RUN) -m expectations.suites
+	@$(RUN) -m expectations.dictionary
 
 lint: setup-dev ## ruff and mypy
 	@$(RUN) -m ruff check .

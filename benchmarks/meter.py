@@ -1,45 +1,64 @@
 """CPU seconds and peak memory of a process and all that it starts."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
-EVERY_S = 0.25
+EVERY_S = 0.5
 
 
 @dataclass
 class Meter:
-    """What a set of processes has used so far; memory is resident, summed over the set at one moment."""
+    """What a set of processes has used since the first look.
+
+    Memory is the proportional set size: a page that forked processes share counts once among them (resident memory would count it
+    for each).
+    """
 
     processes: Callable[[], list[psutil.Process]]
     peak_mb: float = 0.0
     wall_s: float = 0.0
+    _before_s: dict[tuple[int, float], float] = field(default_factory=dict)
     _cpu_s: dict[tuple[int, float], float] = field(default_factory=dict)
 
     @property
     def cpu_s(self) -> float:
-        return sum(self._cpu_s.values())
+        return sum(used - self._before_s.get(process, 0.0) for process, used in self._cpu_s.items())
+
+    def begin(self) -> None:
+        """What ran before has used its CPU already."""
+        self.look()
+        self._before_s = dict(self._cpu_s)
 
     def look(self) -> None:
-        resident = 0
+        proportional = 0
         for process in self.processes():
             try:
                 used = process.cpu_times()
                 self._cpu_s[process.pid, process.create_time()] = used.user + used.system
-                resident += process.memory_info().rss
-            except psutil.Error:
+                proportional += _proportional_kb(process.pid)
+            except (psutil.Error, OSError):
                 continue
-        self.peak_mb = max(self.peak_mb, resident / 1e6)
+        self.peak_mb = max(self.peak_mb, proportional / 1e3)
+
+
+def _proportional_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 @contextmanager
 def metered(processes: Callable[[], list[psutil.Process]]) -> Iterator[Meter]:
-    """Look at the processes four times a second while the block runs."""
+    """Look at the processes twice a second while the block runs."""
     meter, done, began = Meter(processes), threading.Event(), time.monotonic()
+    meter.begin()
 
     def watch() -> None:
         while not done.wait(EVERY_S):

@@ -45,7 +45,7 @@ def lake_home() -> Iterator[Path]:
 def spark(lake_home: Path) -> Iterator["SparkSession"]:
     """A local session on the private lake."""
     os.environ["SIGNALBOX_SHUFFLE_PARTITIONS"] = "2"
-    with spark_session("tests") as session:
+    with spark_session("tests", "live") as session:
         session.sparkContext.setLogLevel("ERROR")
         yield session
 

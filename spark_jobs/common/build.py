@@ -1,12 +1,13 @@
 """Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit that, sign the receipt."""
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Table
 from spark_jobs.common import faults
 from spark_jobs.common.audit import arrival_rules, audit
-from spark_jobs.common.balance import Fates, balance, count_broken, count_fates
+from spark_jobs.common.balance import balance, count_broken, count_fates
 from spark_jobs.common.disposition import DROPPED
 from spark_jobs.common.inputs import read_inputs
 from spark_jobs.common.lake import table_name
@@ -16,11 +17,16 @@ from spark_jobs.common.ledger.renewal import renewed
 from spark_jobs.common.quarantine import derived_rows, file_rows, landed_rows, quarantine_table, replaced_rows
 from spark_jobs.common.receipt import content_hash, effort, who_and_how
 from spark_jobs.common.release import finish_interrupted
+from spark_jobs.common.reuse import computed_once, forgotten_afterwards
+from spark_jobs.common.side_by_side import side_by_side
 from spark_jobs.common.stage import Stage, Write, scope_condition
 from spark_jobs.common.work import Work
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+# An output of more rows is computed twice, to be counted and to be written: cheaper than to keep it in between.
+KEPT_ROWS = 500_000
 
 
 def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage, run: Run, params: Any) -> Receipt:
@@ -33,12 +39,10 @@ def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage,
     with renewed(ledger, ledger.begin(run, stage.name)) as attempt:
         work = Work(spark, ledger, landing, stage, run, params, attempt)
         work.upstream = ledger.require_passed(run.run_key, stage.upstream)
-        try:
+        with forgotten_afterwards():
             _build(work)
             document = _document(work, time.monotonic() - began)
             receipt_id = ledger.write_receipt(attempt, document)
-        finally:
-            spark.catalog.clearCache()
         faults.point("after_receipt")
         return Receipt(receipt_id, attempt.attempt_id, run.run_key, stage.name, document)
 
@@ -52,52 +56,66 @@ def _build(work: Work) -> None:
         outputs = work.stage.transform(*frames, window=work.run.window, params=work.params)
     faults.point("before_branch_write")
     _write(work, outputs)
-    faults.point("after_branch_write")
-    with work.phase("audit"):
-        _audit(work)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------
 
 
 def _write(work: Work, outputs: tuple["DataFrame", ...]) -> None:
+    """Write every output and judge each as it lies in its snapshot, while the next are still being written."""
     with work.phase("count landing"):
         refused = count_broken(work.landed)
-    for write, output in zip(work.stage.writes, outputs, strict=True):
-        with work.phase(f"write {write.table.name}"):
-            _write_output(work, write, output, refused)
+    pairs = zip(work.stage.writes, outputs, strict=True)
+    judged: list[dict[str, Any]] = []
+    with side_by_side(work.spark, [partial(_write_output, work, *pair, refused) for pair in pairs]) as written:
+        for write, accounts in zip(work.stage.writes, written, strict=True):
+            with work.phase("write"):
+                work.rules += accounts.result()
+            with work.phase("audit"):
+                judged += _audit(work, write)
+    work.rules += judged
     with work.phase("quarantine"):
         for name, frame in work.landed.items():
             _quarantine_landed(work, name, frame, refused.get(name, 0))
     for arrival in work.arrivals.values():
         arrival.require_unchanged()
+        work.rules += arrival_rules(arrival)
 
 
-def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[str, int]) -> None:
-    """Split one output, publish the valid rows on the branch and the rest in quarantine, and account for every row."""
+def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[str, int]) -> list[dict[str, Any]]:
+    """Split one output, publish the valid rows on the branch and the rest in quarantine; the rules that account for
+    every row.
+    """
     from pyspark.sql import functions as F
 
     name, scope = table_name(write.table, work.run.tier), scope_condition(write, work.run.window, work.params)
     broken = F.expr(write.table.first_broken_rule_sql())
     marked = DROPPED in output.columns
     checked = output.withColumn("_broken_rule", F.when(F.col(DROPPED).isNull(), broken) if marked else broken)
-    if write.balances is None:
-        checked = checked.persist()
+    if _read(work, write) <= KEPT_ROWS:
+        checked = computed_once(checked)
     fates = count_fates(checked, scope)
     valid = checked.where(f"_broken_rule IS NULL AND {DROPPED} IS NULL" if marked else "_broken_rule IS NULL")
     _replace(work, name, scope, _in_order(valid, write.table))
-    work.tables[name] |= {"audited": True, "day": write.table.day}
+    faults.point("after_branch_write")
+    digest = content_hash(_written(work, name), write.table)
+    work.tables[name] |= {"audited": True, "day": write.table.day, "content_hash": digest}
     rows = derived_rows(checked, write.table, work.run.run_key, work.stage.name, work.run.window)
     _quarantine(work, write.table, rows, fates.quarantined, None)
-    _account(work, write, name, fates, refused)
+    published, broken_on_landing = work.tables[name]["rows"], refused.get(write.balances or "", 0)
+    work.balance[name], rules = balance(write, name, published, fates, _read(work, write), broken_on_landing)
+    return rules
 
 
-def _account(work: Work, write: Write, name: str, fates: Fates, refused: dict[str, int]) -> None:
-    landed = write.balances or ""
-    read = work.arrivals[landed].rows if landed else 0
-    entry, rules = balance(write, name, work.tables[name]["rows"], fates, read, refused.get(landed, 0))
-    work.balance[name] = entry
-    work.rules += rules
+def _written(work: Work, name: str) -> "DataFrame":
+    """What the attempt wrote, read back from its snapshot."""
+    entry = work.tables[name]
+    return work.lake.read(name, entry["snapshot"]).where(entry["scope"])
+
+
+def _read(work: Work, write: Write) -> int:
+    """Rows of the landing table that the output balances."""
+    return work.arrivals[write.balances].rows if write.balances else 0
 
 
 def _in_order(rows: "DataFrame", table: Table) -> "DataFrame":
@@ -149,20 +167,15 @@ def _replace(work: Work, name: str, scope: str, rows: "DataFrame", onto: int | N
 # -- audit and receipt -----------------------------------------------------------------------------------------
 
 
-def _audit(work: Work) -> None:
-    """Judge each output as it lies in its snapshot, and the files as they arrived."""
-    for write in work.stage.writes:
-        name = table_name(write.table, work.run.tier)
-        entry = work.tables[name]
-        rows = work.lake.read(name, entry["snapshot"]).where(entry["scope"])
-        entry["content_hash"] = content_hash(rows, write.table)
-        absent = write.balances is not None and not work.arrivals[write.balances].supplied
-        for rule in audit(write.table, name, rows):
-            if absent and rule["rule"] == "has_rows":
+def _audit(work: Work, write: Write) -> list[dict[str, Any]]:
+    """Judge an output as it lies in its snapshot; a table declared absent may be empty."""
+    name = table_name(write.table, work.run.tier)
+    rules = audit(write.table, name, _written(work, name))
+    if write.balances is not None and not work.arrivals[write.balances].supplied:
+        for rule in rules:
+            if rule["rule"] == "has_rows":
                 rule |= {"success": True, "observed": "not_supplied", "exception": None}
-            work.rules.append(rule)
-    for arrival in work.arrivals.values():
-        work.rules += arrival_rules(arrival)
+    return rules
 
 
 def _document(work: Work, seconds: float) -> dict[str, Any]:

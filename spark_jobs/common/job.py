@@ -98,19 +98,19 @@ def _build(args: argparse.Namespace) -> None:
     landing = Landing(Path(os.environ.get("SIGNALBOX_LANDING", "landing")), staging(), quiet_s)
     ledger = Ledger.from_environment()
     run = open_run(ledger, args)
-    with spark_session(f"{args.slug}.{args.stage}") as spark:
+    with spark_session(f"{args.slug}.{args.stage}", args.cadence) as spark:
         receipt = build(spark, ledger, landing, stage, run, params)
     _log.info("Receipt %d: %s", receipt.receipt_id, receipt.document["balance"])
 
 
 def _release(args: argparse.Namespace) -> None:
     ledger = Ledger.from_environment()
-    with spark_session(f"{args.slug}.release") as spark:
+    with spark_session(f"{args.slug}.release", args.cadence) as spark:
         names, contracts = pipelines.pipeline(args.slug).STAGES, pipelines.contracts(args.slug)
         release(spark, ledger, ledger.run(args.run_key), names, contracts)
 
 
 def _serve(args: argparse.Namespace) -> None:
     ledger = Ledger.from_environment()
-    with spark_session(f"{args.slug}.serve") as spark:
+    with spark_session(f"{args.slug}.serve", args.cadence) as spark:
         serve(spark, ledger, ledger.run(args.run_key), pipelines.marts(args.slug))

@@ -137,9 +137,12 @@ class Lake:
         return self._walk(name, branch, base, properties)
 
     def _walk(self, name: str, branch: str, base: int, properties: dict[str, str]) -> Written:
-        rows = self._spark.sql(f"SELECT snapshot_id, parent_id, operation, summary FROM {name}.snapshots").collect()
-        snapshots = {row.snapshot_id: row for row in rows}
-        head = self.heads([name], branch).get(name)
+        rows = self._spark.sql(
+            f"SELECT snapshot_id, parent_id, summary, false AS head FROM {name}.snapshots UNION ALL "
+            f"SELECT snapshot_id, NULL, NULL, true FROM {name}.refs WHERE name = '{branch}'"
+        ).collect()
+        snapshots = {row.snapshot_id: row for row in rows if not row.head}
+        head = next((row.snapshot_id for row in rows if row.head), None)
         chain: list[Any] = []
         at = head
         while at is not None and at != base and at in snapshots and len(chain) < 3:

@@ -64,7 +64,7 @@ def run_locally(args: argparse.Namespace) -> None:
         key = f"local/{args.slug}/{args.cadence}/{window.start:%Y%m%dT%H%M%S}/{time.time_ns()}"
         run = ledger.open_run(args.slug, args.cadence, key, None, window)
         try:
-            with spark_session(f"{args.slug}.run") as spark:
+            with spark_session(f"{args.slug}.run", args.cadence) as spark:
                 for position, name in enumerate(names, 1):
                     _pass_stage(spark, ledger, landing, run, name, params, f"[{position}/{len(names)}]")
                 released = release(spark, ledger, run, names)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from spark_jobs.common.spark_conf import session_conf
+from spark_jobs.common.spark_conf import cadence_conf, session_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -16,14 +16,15 @@ _REACH_SECONDS = 5
 
 
 @contextmanager
-def spark_session(name: str) -> Iterator["SparkSession"]:
+def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
     """A session that is stopped at the end, whatever happens: one that lives on keeps catalog connections open."""
     remote = (
         os.environ.get("SIGNALBOX_CONNECT_URL") if os.environ.get("SIGNALBOX_ENGINE", "connect") == "connect" else None
     )
     spark = _connect(remote) if remote else _local(name)
     try:
-        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        for key, value in {"spark.sql.session.timeZone": "UTC", **cadence_conf(cadence)}.items():
+            spark.conf.set(key, value)
         yield spark
     except Exception:
         if remote:

@@ -60,3 +60,12 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
     if jars := environ.get("SIGNALBOX_JARS"):
         conf["spark.jars"] = jars
     return conf
+
+
+def cadence_conf(cadence: str) -> dict[str, str]:
+    """What a session changes for the number of rows that a cadence moves.
+
+    A live window is tens of small queries: to plan each anew after every shuffle costs more than it finds out
+    (docs/decisions/0008-live-windows-without-adaptive-plans.md).
+    """
+    return {"spark.sql.adaptive.enabled": "false"} if cadence == "live" else {}

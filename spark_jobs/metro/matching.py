@@ -19,6 +19,7 @@ from expectations.metro import (
     trips_performed,
     visits,
 )
+from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Landed, Released, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.metro.candidates import candidates, runs_in_reach, trips_in_reach, with_changes
@@ -48,10 +49,10 @@ def transform(
     """Stop visits, planned calls, performed trips and the state for the next window."""
     reach = candidates(window, params)
     sections = sections_of_day(infra, window, params)
-    actual = runs_in_reach(visits, reach, params).persist()
+    actual = computed_once(runs_in_reach(visits, reach, params))
     planned = with_changes(trips_in_reach(timetable, reach, params), changes, window)
-    planned = with_outage(planned, movements, sections, Window(reach.start, window.end), params).persist()
-    solved = matches(actual, planned, pins_of(state, params), window, params).persist()
+    planned = computed_once(with_outage(planned, movements, sections, Window(reach.start, window.end), params))
+    solved = computed_once(matches(actual, planned, pins_of(state, params), window, params))
     state_now = state_of(solved, actual, visits, state, window, params)
     seen = visits_with_call(solved, actual, planned, recent(window, params), window, params)
     calls = calls_with_verdict(solved, actual, planned, horizon(window, params), window, params)

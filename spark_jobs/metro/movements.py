@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from expectations.metro import clock_offsets, infra_section, movement_event, movements
 from spark_jobs.common.disposition import DROPPED, drop_later_copies, drop_outside, drop_where
+from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import Landed, Released, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.metro.clocks import apply_offsets, last_offsets, learn_offsets
@@ -31,7 +32,7 @@ def transform(
     sections = sections_of_day(infra, window, params)
     events = without_repeats(arrived_in_scope(events, window, params))
     events = with_section(events, sections)
-    events = events.persist() if params.learn else events
+    events = computed_once(events) if params.learn else events
     kept = events.where(f"{DROPPED} IS NULL")
     learnt = learn_offsets(kept, window, params)
     offsets = learnt.drop("samples") if params.learn else last_offsets(known_offsets, window, params)

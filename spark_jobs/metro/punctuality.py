@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expectations.metro import kpi_15min, kpi_daily, otp_sensitivity, planned_calls
+from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
@@ -22,7 +23,7 @@ SLOT_S = 900
 
 def transform(calls: DataFrame, *, window: Window, params: MetroParams) -> tuple[DataFrame, DataFrame, DataFrame]:
     """Key figures of the window's days of service."""
-    judged = judged_calls(calls, window, params).persist()
+    judged = computed_once(judged_calls(calls, window, params))
     ruled = by_rule(judged, params)
     daily = measured(ruled, ["service_date", "route_id", "direction_id"])
     quarters = measured(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.scopes import service_days
@@ -21,4 +22,4 @@ def sections_of_day(infra: DataFrame, window: Window, params: MetroParams) -> Da
     columns = [column for column in infra.columns if not column.startswith("_")]
     newest = valid.groupBy("section_id").agg(F.max_by(F.struct(*columns), "valid_from").alias("row")).select("row.*")
     # Kept, because the optimizer would carry the landing rules through every join and think for half a minute.
-    return newest.persist()
+    return computed_once(newest)

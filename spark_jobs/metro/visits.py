@@ -19,6 +19,7 @@ from expectations.metro import (
     visits,
 )
 from spark_jobs.common.disposition import DROPPED, drop_outside, drop_where
+from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.metro.offsets import learn_departures, with_times
@@ -46,7 +47,7 @@ def transform(
     from pyspark.sql import functions as F
 
     under_way = runs_to_date(movements, window, params)
-    traced = traced_visits(under_way, sections_of_day(infra, window, params), window, params).persist()
+    traced = computed_once(traced_visits(under_way, sections_of_day(infra, window, params), window, params))
     learnt = learn_departures(traced, doors, params)
     timed = with_times(traced, learnt, params)
     derived = described(timed, stops, timetable, params)

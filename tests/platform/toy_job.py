@@ -18,7 +18,7 @@ from tests.platform.toy import ToyParams, World, contracts, total_events
 def main(home: str, slug: str, step: str, run: str) -> int:
     """The step's exit status, as of ``python -m spark_jobs``."""
     try:
-        with disk_full_in_words(), spark_session(slug) as spark:
+        with disk_full_in_words(), spark_session(slug, "live") as spark:
             take(World(spark, Ledger.from_environment(), Path(home), slug, suites=False), step, run)
     except (Blocked, Settled) as outcome:
         print(outcome, file=sys.stderr)
