@@ -40,8 +40,8 @@ status: setup ## say which components run, and where
 test: setup-dev system-deps ## set up and pass all tests
 	@$(RUN) -m pytest
 
-unit: setup-dev ## the tests that need no running platform (3 minutes at most)
-	@$(RUN) -m pytest -m "not platform"
+unit: setup-dev ## the tests that take less than a minute each
+	@$(RUN) -m pytest -m "not long"
 
 bench: setup-dev ## measure the full-size night and live window against the figures in docs/
 	@$(RUN) -m benchmarks

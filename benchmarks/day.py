@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -94,16 +94,28 @@ def _report(settings: Settings, api: AirflowApi, name: str, run: Run, whole: Met
     )
     ledger = Ledger.at(settings.environment()["SIGNALBOX_LEDGER_URL"])
     phases = {receipt.stage: receipt.document["phases"] for receipt in ledger.receipts(f"{run.dag_id}/{run.run_id}")}
-    print(f"  {'task':<26}{'task s':>8}  " + "".join(f"{step:>15}" for step in STEPS))
-    for task in api.tasks(run):
-        print(f"  {task.name:<26}{task.seconds:>8.1f}  " + _budget(task, phases))
+    print(f"  {'task':<26}{'task s':>8}{'client':>10}" + "".join(f"{step:>15}" for step in STEPS))
+    tasks = [task for task in api.tasks(run) if task.ended and not task.name.endswith(".end")]
+    for task in tasks:
+        print(f"  {task.name:<26}{task.seconds:>8.1f}" + _budget(task, phases))
+    print(f"  {'Airflow, no task at work':<26}{whole.wall_s - _busy_s(tasks):>8.1f}", flush=True)
 
 
 def _budget(task: Task, phases: dict[str, dict[str, float]]) -> str:
+    """What a build's seconds went to; the client's are those of its process: start, session, ledger."""
     stage, _, step = task.name.partition(".")
     if step != "build" or stage not in phases:
         return ""
-    spent = {
-        wanted: sum(seconds for phase, seconds in phases[stage].items() if phase.startswith(wanted)) for wanted in STEPS
-    }
-    return "".join(f"{spent[wanted]:>15.1f}" for wanted in STEPS)
+    spent = [phases[stage].get(wanted, 0.0) for wanted in STEPS]
+    return f"{task.seconds - sum(spent):>10.1f}" + "".join(f"{seconds:>15.1f}" for seconds in spent)
+
+
+def _busy_s(tasks: list[Task]) -> float:
+    """Seconds in which at least one task ran."""
+    ends = [datetime.fromisoformat(task.ended).timestamp() for task in tasks]
+    spans = sorted((end - task.seconds, end) for task, end in zip(tasks, ends, strict=True))
+    busy, until = 0.0, 0.0
+    for start, end in spans:
+        busy += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return busy

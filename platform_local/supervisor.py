@@ -89,8 +89,8 @@ class Platform:
             # All at once, and PostgreSQL, which the others use to the end, by the shutdown: one after the other takes
             # half a minute.
             for name in (name for name, state in self.states().items() if name != "postgres" and state in ALIVE_STATES):
-                self._rpc().stopProcess(name, False)
-            self._rpc().shutdown()
+                self.rpc().stopProcess(name, False)
+            self.rpc().shutdown()
         deadline = time.monotonic() + ENDED_WITHIN_S
         while self._supervisord_pid() and time.monotonic() < deadline:
             # A task may start a process while it is being stopped.
@@ -108,7 +108,7 @@ class Platform:
     def states(self) -> dict[str, str]:
         """Per component supervisor's word for its state; empty when the platform is down."""
         with suppress(OSError, xmlrpc.client.Fault):
-            return {info["name"]: info["statename"] for info in self._rpc().getAllProcessInfo()}
+            return {info["name"]: info["statename"] for info in self.rpc().getAllProcessInfo()}
         return {}
 
     def describe(self) -> str:
@@ -187,7 +187,7 @@ class Platform:
 
     def _launch(self, *components: str) -> None:
         for name in components:
-            self._rpc().startProcess(name, False)
+            self.rpc().startProcess(name, False)
 
     def _migrate(self, environ: Mapping[str, str]) -> None:
         """Bring Airflow's database to the installed version; remembered beside the cluster, since asking Airflow
@@ -238,14 +238,15 @@ class Platform:
 
     # supervisord
 
-    def _rpc(self) -> Any:
+    def rpc(self) -> Any:
+        """supervisord's own interface, by which each component can be asked after, stopped and started."""
         transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def _supervisor_works(self) -> bool:
         """False when it was never started, is gone, or is shutting down."""
         with suppress(OSError, xmlrpc.client.Fault):
-            return bool(self._rpc().getState()["statename"] == "RUNNING")
+            return bool(self.rpc().getState()["statename"] == "RUNNING")
         return False
 
     def _supervisord_pid(self) -> int:

@@ -24,25 +24,22 @@ class MetroParams:
     run_number_min_common_share: float = 0.5
 
     # Matching, pass 2: assignment of runs to trips.
-    # A large skip cost is a trap: one missing train then shifts a whole chain of trains by a headway. 700 in
-    # place of the
-    # specification's 900: with 5 % of the real day's runs deleted it is better on both lines
+    # A large skip cost is a trap: one missing train then shifts a whole chain of trains by a headway. 700 in place of
+    # the specification's 900: with 5 % of the real day's runs deleted it is better on both lines
     # (tests/metro/test_real_day.py).
     skip_cost_s: float = 700.0
     # Trains wait for their time: on the real Blue line 1 run in 100 is over 111 s early and 1 in 100 over 369 s late,
     # a ratio of 3.3. The specification's 1.5 was tuned on the Orange line's own trip ids; 3 is better there as well.
     early_factor: float = 3.0
     station_mismatch_cost_s: float = 900.0
-    # With a linear cost, two late trains cost the same in either order. Trains on one track keep theirs, so
-    # among equals
-    # the assignment without a crossing wins: a small convex part, this large at max_median_dev_s.
+    # With a linear cost, two late trains cost the same in either order. Trains on one track keep theirs, so among
+    # equals the assignment without a crossing wins: a small convex part, this large at max_median_dev_s.
     order_keeping_cost_s: float = 20.0
     same_block_bonus_s: float = 120.0
     max_median_dev_s: float = 2400.0
     min_common_stations: int = 2
     min_common_share: float = 0.3
-    # Pieces of one block that follow each other within this time are one trip when trains change line on the way
-    # (ring).
+    # Pieces of one block that follow each other within this time are one trip where trains change line on the way.
     ring_join_gap_s: float = 600.0
     # No pair of a visit and a call lies further apart, whatever the run's median says.
     max_pair_dev_s: float = 2400.0
@@ -51,8 +48,7 @@ class MetroParams:
     residual_band_s: float = 1800.0
     residual_skip_cost_s: float = 900.0
 
-    # A short turn leaves out at least this many calls at one end of its trip; fewer missing there are a gap in
-    # the data.
+    # A short turn leaves out at least this many calls at one end of its trip; fewer are a gap in the data.
     short_turn_min_calls: int = 2
     # A station that no train was seen at, although this many calls were passed there, is a gap in the data.
     unseen_station_min_calls: int = 5

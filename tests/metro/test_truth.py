@@ -28,7 +28,7 @@ from tests.metro.rows import DAY, at
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 SCALE = 0.05
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
@@ -36,11 +36,11 @@ THIN_NIGHT = replace(NIGHTLY, offset_min_visits=4, offset_prior_visits=1.0)
 NEAR = pd.Timedelta(30, "s")
 
 
-def simulated(folder: Path, seeds: Sequence[int], scale: float, numbers: bool = True) -> Path:
-    """Landing files and truth of one day for each seed, beginning with 12 March."""
+def simulated(folder: Path, seeds: Sequence[int], scale: float, numbers: bool = True, first: date = DAY) -> Path:
+    """Landing files and truth of one day for each seed."""
     truth: dict[str, list[Any]] = {name: [] for name in TRUTH}
     for n, seed in enumerate(seeds):
-        sim = simulate_day(Settings(seed, scale, 1.0, numbers), ServiceDay(DAY + timedelta(days=n)))
+        sim = simulate_day(Settings(seed, scale, 1.0, numbers), ServiceDay(first + timedelta(days=n)))
         land(sim, folder / "landing")
         for name, build in TRUTH.items():
             truth[name].append(build(sim).to_pandas())
@@ -167,6 +167,28 @@ def test_without_any_run_number_trains_are_still_told_apart(spark: SparkSession,
     unnamed = simulated(tmp_path / "day", [4], SCALE, numbers=False)
     score = scored(run(spark, unnamed, NIGHT, {"else": NIGHTLY}, tmp_path / "built"), unnamed)
     assert score["precision"] >= 0.97 and score["recall"] >= 0.95 and score["twice"] == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hours"),
+    [
+        ("2024-03-30T04:00:00+01:00", "2024-04-01T04:00:00+02:00", 23 + 24),
+        ("2024-10-26T04:00:00+02:00", "2024-10-28T04:00:00+01:00", 25 + 24),
+    ],
+)
+def test_nights_around_a_change_of_the_clock_are_as_good_as_any(
+    spark: SparkSession, tmp_path: Path, start: str, end: str, hours: int
+) -> None:
+    window = Window.parse(start, end)
+    assert window.end - window.start == timedelta(hours=hours)
+    days = simulated(tmp_path / "days", [5, 6], SCALE, first=date.fromisoformat(start[:10]))
+    found = run(spark, days, window, {"else": THIN_NIGHT}, tmp_path / "built")
+    score = scored(found, days)
+    assert found["stop_visits"].service_date.nunique() == 2
+    assert score["precision"] >= 0.995 and score["recall"] >= 0.99 and score["twice"] == 0
+    assert score["departure_mae_s"] <= 2.0
+    ours, true = punctuality(found, days)
+    assert ours == pytest.approx(true, abs=0.01)
 
 
 def test_over_twenty_seeds_no_planned_departure_is_used_twice(spark: SparkSession, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger
 from tests.platform.toy import World, events, land, tiny_queries
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()
 KILLED = -signal.SIGKILL

@@ -19,7 +19,7 @@ from platform_local import processes
 from platform_local.environment import ROOT, SECRETS, read_env_file
 from platform_local.ports import answers, free_port
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
 OURS = ("SIGNALBOX_", "AIRFLOW", "SPARK_", "PYSPARK_", "JAVA_HOME", "PYTHONPATH", "GX_")

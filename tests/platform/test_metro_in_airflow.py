@@ -1,5 +1,6 @@
 """The metro pipeline under a real scheduler: a blocked night, its message, its mend and Clear in the real UI, and live windows."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +9,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from platform_local.airflow_api import Run
 from platform_local.environment import UI_USER
+from platform_local.supervisor import Platform
+from spark_jobs.common.window import Window
 from tests.platform.conftest import DAY, Stack
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 CHECKPOINT = "movements.checkpoint"
 BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
@@ -104,6 +107,16 @@ def test_live_windows_are_released_and_an_older_one_ends_skipped_when_cleared(st
     stack.wait(runs[0])
     assert stack.states(runs[0])["window"] == "skipped"
     assert len(stack.ledger.releases("metro", "live")) == 2
+
+
+def test_after_half_an_hour_without_a_scheduler_one_run_covers_all_that_was_missed(stack: Stack) -> None:
+    supervisor = Platform(stack.settings).rpc()
+    supervisor.stopProcess("scheduler")
+    missed = (datetime(2024, 3, 12, 7, 35, tzinfo=UTC), datetime(2024, 3, 12, 7, 40, tzinfo=UTC))
+    run = stack.api.trigger("metro_live", interval=missed)
+    supervisor.startProcess("scheduler")
+    assert stack.wait(run) == "success"
+    assert stack.ledger.releases("metro", "live")[0].window == Window(missed[1] - timedelta(minutes=30), missed[1])
 
 
 def sign_in(page: Page, stack: Stack) -> None:
