@@ -91,6 +91,7 @@ class MetroLake:
 @contextmanager
 def metro_lake(spark: SparkSession, folder: Path, landing: Path) -> Iterator[MetroLake]:
     """A lake in ``folder`` over these landing files."""
+    folder.mkdir(exist_ok=True)
     for outer in (folder, *folder.parents[:2]):
         outer.chmod(0o755)
     cluster = Cluster(folder / "postgres", throw_away=True)
