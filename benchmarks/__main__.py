@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks import cleaning, day
 from platform_local.environment import ROOT, Settings
+from platform_local.service_day import land_anew
 
 
 def main() -> None:
@@ -17,10 +18,9 @@ def main() -> None:
     args = parser.parse_args()
     home = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var")).absolute() / "bench"
     settings = Settings({**os.environ, "SIGNALBOX_HOME": str(home)})
-    settings.make_folders()
-    landing = day.land_day(settings, args.scale)
+    land_anew(settings, args.scale)
     if args.only != "day":
-        cleaning.compare(landing, home)
+        cleaning.compare(Path(settings.environment()["SIGNALBOX_LANDING"]), home)
     if args.only != "cleaning":
         day.measure(settings)
 

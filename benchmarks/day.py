@@ -1,46 +1,19 @@
 """The metro's full day on the whole platform: a live window under the running scheduler, then the night through spark-submit."""
 
-import shutil
-import subprocess
-import sys
 import time
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import psutil
 
 from benchmarks.meter import Meter, metered, tree
 from platform_local.airflow_api import AirflowApi, Run, Task
-from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, SCHEDULE_UNTIL, SERVICE_DATE, WINDOW, wait_for_dags
-from platform_local.environment import ROOT, Settings
+from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, WINDOW, wait_for_dags
+from platform_local.environment import Settings
+from platform_local.service_day import SCHEDULE_UNTIL, SERVICE_DATE
 from platform_local.supervisor import Platform
 from spark_jobs.common.ledger import Ledger
 
 STEPS = ("pin", "transform", "count landing", "write", "quarantine", "audit")
-
-
-def land_day(settings: Settings, scale: float) -> Path:
-    """Simulate the day anew; the landing folder."""
-    landing = Path(settings.environment()["SIGNALBOX_LANDING"])
-    for folder in (landing, settings.home / "warehouse"):
-        shutil.rmtree(folder, ignore_errors=True)
-    settings.cluster().remove()
-    settings.make_folders()
-    command = [
-        sys.executable,
-        "-m",
-        "spark_jobs",
-        "simulate",
-        "metro",
-        "--seed",
-        "1",
-        "--scale",
-        str(scale),
-        "--date",
-        str(SERVICE_DATE),
-    ]
-    subprocess.run([*command, "--landing", str(landing), "--truth", str(settings.home / "truth")], cwd=ROOT, check=True)
-    return landing
 
 
 def measure(settings: Settings) -> None:

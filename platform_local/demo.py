@@ -9,31 +9,25 @@ newest window and the night again, and replaces what they made.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from platform_local import demo_report
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem
+from platform_local.service_day import SCHEDULE_UNTIL, SEED, SERVICE_DATE, land_anew
 from platform_local.supervisor import Platform
 
-SERVICE_DATE = date(2024, 3, 12)
-SEED = 1
 LIVE, NIGHTLY = "metro_live", "metro_nightly"
 # The morning peak of the simulated day (UTC); live windows follow each other.
 FIRST_WINDOW = datetime(2024, 3, 12, 7, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=5)
 WINDOWS = 3
-# No schedule goes on after the day; the explicit runs are all there is.
-SCHEDULE_UNTIL = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
 PARSED_WITHIN_S = 120
 RUN_WITHIN_S = 1200
 POLL_S = 0.5
@@ -63,7 +57,7 @@ class Demo:
         self._finished().unlink(missing_ok=True)
         if not again:
             with _step("simulate the day"):
-                self._begin_anew()
+                land_anew(self.settings, self.scale)
         runs: list[Run] = []
         with _step("start PostgreSQL, Spark Connect and Airflow"):
             platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat()})
@@ -89,36 +83,6 @@ class Demo:
             flush=True,
         )
         return 0
-
-    def _begin_anew(self) -> None:
-        """Drop what an unfinished or another demo left, and land the day."""
-        self.settings.cluster().remove()
-        for name in ("landing", "warehouse", "truth", "staging", "log"):
-            shutil.rmtree(self.settings.home / name, ignore_errors=True)
-        self.settings.make_folders()
-        truth = self.settings.home / "truth"
-        environ = self.settings.environment()
-        command = [
-            sys.executable,
-            "-m",
-            "spark_jobs",
-            "simulate",
-            "metro",
-            "--seed",
-            str(SEED),
-            "--scale",
-            str(self.scale),
-        ]
-        command += [
-            "--landing",
-            environ["SIGNALBOX_LANDING"],
-            "--truth",
-            str(truth),
-            "--date",
-            SERVICE_DATE.isoformat(),
-        ]
-        if subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode:
-            raise Problem("The simulator failed; its own words are above.")
 
     def _finished(self) -> Path:
         """Written at the end of a demo that went through; says of which day."""

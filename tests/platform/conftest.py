@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import psycopg2
@@ -16,11 +13,11 @@ import pytest
 from platform_local import jars
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
+from platform_local.service_day import SCHEDULE_UNTIL, land_anew
 from platform_local.supervisor import Platform
 from spark_jobs.common.ledger import Ledger
 from tests.platform.slack_standin import SlackStandin, slack_standin
 
-DAY = date(2024, 3, 12)
 DAGS = ("metro_live", "metro_nightly")
 
 
@@ -72,14 +69,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 "AIRFLOW_CONN_SLACK_DEFAULT": slack.connection(),
             }
         )
-        settings.make_folders()
+        land_anew(settings, 0.02)
         _lend_jars(settings)
-        command = [sys.executable, "-m", "spark_jobs", "simulate", "metro", "--seed", "1", "--scale", "0.02"]
-        command += ["--landing", settings.environment()["SIGNALBOX_LANDING"], "--truth", str(folder / "truth")]
-        subprocess.run([*command, "--date", DAY.isoformat()], cwd=ROOT, check=True)
         platform = Platform(settings, say=lambda _: None)
         try:
-            platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": "2024-03-13T12:00:00+00:00"})
+            platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat()})
             stack = Stack(settings, slack)
             deadline = time.monotonic() + 120
             while not set(DAGS) <= stack.api.dag_ids():

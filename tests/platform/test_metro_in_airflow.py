@@ -9,9 +9,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from platform_local.airflow_api import Run
 from platform_local.environment import UI_USER
+from platform_local.service_day import SERVICE_DATE as DAY
 from platform_local.supervisor import Platform
 from spark_jobs.common.window import Window
-from tests.platform.conftest import DAY, Stack
+from tests.platform.conftest import Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 CHECKPOINT = "movements.checkpoint"
