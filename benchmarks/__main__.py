@@ -1,10 +1,10 @@
-"""``make bench``: the full metro day beside its budgets, and our cleaning beside DuckDB's."""
+"""``make bench``: the full metro day beside its budgets, our cleaning and our punctuality beside DuckDB's."""
 
 import argparse
 import os
 from pathlib import Path
 
-from benchmarks import cleaning, day
+from benchmarks import aggregation, cleaning, day
 from platform_local.environment import ROOT, Settings
 from platform_local.service_day import land_anew
 
@@ -22,7 +22,7 @@ def main() -> None:
     if args.only != "day":
         cleaning.compare(Path(settings.environment()["SIGNALBOX_LANDING"]), home)
     if args.only != "cleaning":
-        day.measure(settings)
+        aggregation.compare(settings, day.measure(settings))
 
 
 if __name__ == "__main__":

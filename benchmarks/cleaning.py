@@ -4,12 +4,9 @@ DuckDB does the same to the rows (both dedupe keys, the row rules, the window) a
 releasable: branches, the audit, the receipt.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
-from benchmarks.meter import Meter, metered, tree
-from platform_local.environment import ROOT
+from benchmarks.beside import report, run_python
 
 START, END = "2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00"
 
@@ -55,21 +52,10 @@ for statement in sys.argv[1:]:
 
 
 def compare(landing: Path, folder: Path) -> None:
-    """Print both sides' wall, CPU and memory, and the ratio of CPU seconds."""
+    """Print what both sides used."""
     out = folder / "duckdb"
     out.mkdir(parents=True, exist_ok=True)
     named = {"landing": landing, "out": out, "start": START, "end": END}
-    theirs = _run([sys.executable, "-c", DUCKDB, MOVEMENTS.format(**named), READINGS.format(**named)])
-    ours = _run([sys.executable, "-c", OURS, START, END, str(landing), str(folder / "ours")])
-    for name, meter in (("Signalbox, movements and readings", ours), ("DuckDB, the same rows", theirs)):
-        print(f"{name:<36} wall {meter.wall_s:6.1f} s   CPU {meter.cpu_s:6.1f} s   peak {meter.peak_mb:6.0f} MB")
-    print(f"CPU ratio to DuckDB: {ours.cpu_s / theirs.cpu_s:.1f}")
-
-
-def _run(command: list[str]) -> Meter:
-    process = subprocess.Popen(command, cwd=ROOT)
-    with metered(lambda: tree(process.pid)) as meter:
-        code = process.wait()
-    if code:
-        raise SystemExit(f"{command[:2]} ended with {code}.")
-    return meter
+    theirs = run_python(DUCKDB, MOVEMENTS.format(**named), READINGS.format(**named))
+    ours = run_python(OURS, START, END, landing, folder / "ours")
+    report("Movements and readings of the day, cleaned", ours, theirs)

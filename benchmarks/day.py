@@ -2,9 +2,11 @@
 
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import psutil
 
+from benchmarks.aggregation import fetch_calls
 from benchmarks.meter import Meter, metered, tree
 from platform_local.airflow_api import AirflowApi, Run, Task
 from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, WINDOW, wait_for_dags
@@ -16,8 +18,10 @@ from spark_jobs.common.ledger import Ledger
 STEPS = ("pin", "transform", "count landing", "write", "quarantine", "audit")
 
 
-def measure(settings: Settings) -> None:
-    """Print the live window's budget and the night's, with memory of the jobs and of the platform."""
+def measure(settings: Settings) -> Path:
+    """Print the live window's budget and the night's, with memory of the jobs and of the platform; the night's planned
+    calls as Parquet.
+    """
     platform = Platform(settings)
     extra = {"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat(), "SIGNALBOX_ENGINE_NIGHTLY": "submit"}
     platform.up(pick_ports=True, extra=extra)
@@ -30,8 +34,11 @@ def measure(settings: Settings) -> None:
             conf = {"window_start": start.isoformat(), "window_end": (start + WINDOW).isoformat()}
             _report(settings, api, name, *_follow(api, api.trigger(LIVE, conf), root))
         _report(settings, api, "night through spark-submit", *_follow(api, api.backfill(NIGHTLY, SERVICE_DATE), root))
+        calls = settings.home / "planned_calls.parquet"
+        fetch_calls(settings, calls)
     finally:
         platform.down()
+    return calls
 
 
 def _follow(api: AirflowApi, run: Run, root: int) -> tuple[Run, Meter, Meter]:
