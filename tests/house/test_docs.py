@@ -4,4 +4,5 @@ from expectations.dictionary import PAGE, page
 
 
 def test_the_page_of_pipelines_is_what_the_contracts_say() -> None:
-    assert PAGE.read_text() == page(), "run `make docs`"
+    is_fresh = PAGE.read_text() == page()
+    assert is_fresh, "run `make docs`"

@@ -34,8 +34,10 @@ class MetroLake:
     judged elsewhere.
     """
 
-    def __init__(self, spark: SparkSession, ledger: Ledger, folder: Path, landing: Path) -> None:
-        self.spark, self.ledger, self.folder, self.landing = spark, ledger, folder, landing
+    def __init__(
+        self, spark: SparkSession, ledger: Ledger, folder: Path, landing: Path, stages: tuple[str, ...]
+    ) -> None:
+        self.spark, self.ledger, self.folder, self.landing, self.stages = spark, ledger, folder, landing, stages
         self.lake = Lake(spark)
         self.runs = 0
 
@@ -45,12 +47,12 @@ class MetroLake:
         run = self.ledger.open_run("metro", cadence, f"metro/{self.runs}", interval, explicit)
         params, hashes = pipelines.params("metro", cadence, []), {}
         landing = Landing(self.landing, self.folder / "staging")
-        for name in STAGES:
+        for name in self.stages:
             document = build(self.spark, self.ledger, landing, _lean_stage(name), run, params).document
             verdict = self.ledger.checkpoint(run.run_key, name)
             assert verdict.passed, verdict.sentence
             hashes |= {n: entry["content_hash"] for n, entry in document["tables"].items() if entry["audited"]}
-        release(self.spark, self.ledger, run, STAGES)
+        release(self.spark, self.ledger, run, self.stages)
         self.ledger.close_run(run.run_key)
         return hashes
 
@@ -89,7 +91,9 @@ class MetroLake:
 
 
 @contextmanager
-def metro_lake(spark: SparkSession, folder: Path, landing: Path) -> Iterator[MetroLake]:
+def metro_lake(
+    spark: SparkSession, folder: Path, landing: Path, stages: tuple[str, ...] = STAGES
+) -> Iterator[MetroLake]:
     """A lake in ``folder`` over these landing files."""
     folder.mkdir(exist_ok=True)
     for outer in (folder, *folder.parents[:2]):
@@ -110,7 +114,7 @@ def metro_lake(spark: SparkSession, folder: Path, landing: Path) -> Iterator[Met
             if key != "spark.sql.extensions":  # Belongs to the JVM.
                 session.conf.set(key, value)
         with tiny_queries(session):
-            yield MetroLake(session, ledger, folder, landing)
+            yield MetroLake(session, ledger, folder, landing, stages)
     finally:
         cluster.stop()
         cluster.remove()

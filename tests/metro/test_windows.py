@@ -13,7 +13,7 @@ import pytest
 
 from simulators.metro import ServiceDay, Settings, land, simulate_day
 from spark_jobs.common.window import Window
-from tests.metro.metro_lake import MetroLake, metro_lake
+from tests.metro.metro_lake import STAGES, MetroLake, metro_lake
 from tests.metro.rows import DAY, at
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(1200)]
 SCALE = 0.03
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
 WITHOUT_PINS = ("timetable", "movements", "signal_readings", "visits")
+WITHOUT_READINGS = tuple(stage for stage in STAGES if stage != "readings")
 MATCHED = ("stop_visits", "planned_calls")
+# Long enough for every verdict of the hour to settle.
+AFTERWARDS = Window(at("08:05"), at("08:50"))
 # What the hour decided, and no later window can reach any more.
 HOUR = "{column} >= TIMESTAMP '2024-03-12 07:00:00+00:00' AND {column} < TIMESTAMP '2024-03-12 08:05:00+00:00'"
 
@@ -53,14 +56,14 @@ def steps(spark: SparkSession, day: Path, tmp_path_factory: pytest.TempPathFacto
         half_hour = lake.content(WITHOUT_PINS)
         lake.live("07:35", "08:05")
         hour = lake.content(WITHOUT_PINS)
-        lake.run("live", Window(at("08:05"), at("08:50")))
-        yield {"half hour": half_hour, "hour": hour, "settled": settled_hour(lake), "lake": lake}
+        newest = lake.run("live", AFTERWARDS)
+        yield {"half hour": half_hour, "hour": hour, "settled": settled_hour(lake), "newest": newest, "lake": lake}
 
 
 def test_after_half_an_hour_without_a_scheduler_one_run_makes_up_for_six(
     spark: SparkSession, day: Path, tmp_path: Path, steps: dict[str, Any]
 ) -> None:
-    with metro_lake(spark, tmp_path, day) as lake:
+    with metro_lake(spark, tmp_path, day, STAGES[:-1]) as lake:
         lake.live("07:00", "07:05")
         lake.scheduled_live("07:35")
         assert lake.ledger.releases("metro", "live")[0].window == Window(at("07:05"), at("07:35"))
@@ -74,17 +77,16 @@ def test_an_hour_in_twelve_live_windows_equals_the_hour_in_one(
         lake.live("07:00", "07:05")
         lake.scheduled_live("08:05")
         assert lake.content(WITHOUT_PINS) == steps["hour"]
-        lake.run("live", Window(at("08:05"), at("08:50")))
+        lake.run("live", AFTERWARDS)
         assert settled_hour(lake) == steps["settled"]
         assert all(rows for rows, _ in steps["settled"].values())
 
 
 def test_the_newest_live_window_run_again_after_compaction_gives_the_same_content(steps: dict[str, Any]) -> None:
-    lake, newest = steps["lake"], Window(at("08:05"), at("08:50"))
+    lake = steps["lake"]
     before = lake.content((*WITHOUT_PINS, *MATCHED))
-    hashes = lake.run("live", newest)
     lake.compact()
-    assert lake.run("live", newest) == hashes
+    assert lake.run("live", AFTERWARDS) == steps["newest"]
     assert lake.content((*WITHOUT_PINS, *MATCHED)) == before
 
 
@@ -92,7 +94,7 @@ def test_a_settled_day_run_again_keeps_its_content_and_no_row_of_a_trip_that_nev
     spark: SparkSession, day: Path, tmp_path: Path
 ) -> None:
     landing = Path(shutil.copytree(day, tmp_path / "landing"))
-    with metro_lake(spark, tmp_path / "lake", landing) as lake:
+    with metro_lake(spark, tmp_path / "lake", landing, WITHOUT_READINGS) as lake:
         hashes = lake.run("nightly", NIGHT)
         lake.compact()
         assert lake.run("nightly", NIGHT) == hashes
