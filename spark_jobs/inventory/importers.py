@@ -77,6 +77,7 @@ def read_wide(path: Path) -> tuple[pa.Table, list[str]]:
         wide = pacsv.read_csv(
             path,
             pacsv.ReadOptions(column_names=names, skip_rows=1),
+            pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
                 include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
             ),
