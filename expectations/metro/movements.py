@@ -2,7 +2,7 @@
 
 from expectations.contract import WARNING, Column, Rule, Table, window
 from expectations.metro import movement_event
-from expectations.metro.provenance import ORIGIN
+from expectations.provenance import ORIGIN
 
 TABLE = Table(
     pipeline="metro",

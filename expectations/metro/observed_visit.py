@@ -1,7 +1,7 @@
 """Landing: stop visits that another system has derived, in place of signalling messages."""
 
 from expectations.contract import Column, Rule, Table, whole
-from expectations.metro.provenance import ORIGIN
+from expectations.provenance import ORIGIN
 
 TABLE = Table(
     pipeline="metro",

@@ -7,11 +7,6 @@ PLAN = (
     Column("published_ts", "timestamp", "when that version was published"),
 )
 
-ORIGIN = (
-    Column("source_file", "string", "landing file that the row was read from", nullable=True),
-    Column("source_row", "bigint", "row of that file, from 0", nullable=True, minimum=0),
-)
-
 
 def arrival_rules(event: str) -> tuple[Rule, ...]:
     """A message reports the past, and not the far past; five seconds are left for clocks that disagree."""

@@ -2,7 +2,7 @@
 
 from expectations.contract import Table, window
 from expectations.metro import signal_reading
-from expectations.metro.provenance import ORIGIN
+from expectations.provenance import ORIGIN
 
 TABLE = Table(
     pipeline="metro",

@@ -1,7 +1,7 @@
 """Lake: every visit with the planned call it was, in TIDES columns."""
 
 from expectations.contract import INFO, WARNING, Column, Rule, Table, window
-from expectations.metro.provenance import ORIGIN
+from expectations.provenance import ORIGIN
 
 METHODS = ("RUN_NUMBER", "ASSIGNMENT", "RESIDUAL")
 STATUSES = ("SCHEDULED", "EXTRA", "SHORT_TURN", "NON_REVENUE", "UNMATCHED")

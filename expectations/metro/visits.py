@@ -1,7 +1,7 @@
 """Lake: every stop of every train at a platform, before it is known which trip the train ran."""
 
 from expectations.contract import WARNING, Column, Rule, Table, window
-from expectations.metro.provenance import ORIGIN
+from expectations.provenance import ORIGIN
 
 TABLE = Table(
     pipeline="metro",

@@ -13,6 +13,7 @@ class Owner(StrEnum):
     """Who answers for a pipeline."""
 
     NETWORK_OPERATIONS = "network-operations"
+    SUPPLY_CHAIN = "supply-chain"
     DATA_PLATFORM = "data-platform"
 
 

@@ -1,8 +1,10 @@
 """Thresholds of the metro pipeline, free of cadence: a cadence hands other values to the same fields."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
+
+from spark_jobs.common.params import with_overrides
+
+__all__ = ["LIVE", "NIGHTLY", "MetroParams", "OtpRule", "for_cadence", "with_overrides"]
 
 
 @dataclass(frozen=True)
@@ -124,26 +126,3 @@ LIVE = replace(NIGHTLY, lookback_min=90, late_wait_min=0, run_reach_min=300, day
 def for_cadence(cadence: str) -> MetroParams:
     """The params of ``live`` or ``nightly``."""
     return {"live": LIVE, "nightly": NIGHTLY}[cadence]
-
-
-def with_overrides(params: MetroParams, overrides: Sequence[str]) -> MetroParams:
-    """Params with ``NAME=VALUE`` put in; raises ``ValueError`` for an unknown name or a value of another type."""
-    changes: dict[str, Any] = {}
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        known = {field.name: getattr(params, field.name) for field in fields(params)}
-        if not equals or name not in known:
-            raise ValueError(f"--param takes NAME=VALUE with one of {', '.join(sorted(known))}, not {override!r}.")
-        changes[name] = _parsed(name, text, known[name])
-    return replace(params, **changes)
-
-
-def _parsed(name: str, text: str, now: Any) -> Any:
-    try:
-        if isinstance(now, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(now, str | int | float):
-            return type(now)(text)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"The param {name} is a {type(now).__name__}, not {text!r}.") from error
-    raise ValueError(f"The param {name} cannot be set from the command line.")

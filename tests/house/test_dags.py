@@ -13,14 +13,15 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 from signalbox.cadence import LIVE, NIGHTLY
 from signalbox.house import Owner
 
-from spark_jobs import metro
+from spark_jobs.common import pipelines
 from tests.house.code import ROOT, modules
 
-DAG_IDS = {"metro_live", "metro_nightly"}
-DAG_FILES = {"dags/metro.py"}
+DAG_IDS = {"metro_live", "metro_nightly", "inventory_nightly"}
+DAG_FILES = {"dags/metro.py", "dags/inventory.py"}
 SCHEDULES = {
     "metro_live": CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
     "metro_nightly": CronDataIntervalTimetable("0 4 * * *", timezone="Europe/Oslo"),
+    "inventory_nightly": CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
 }
 HEAVY = {"pyspark", "great_expectations", "pandas", "pyarrow"}
 PARSE_LIMIT_CPU_S = 1.0
@@ -93,9 +94,9 @@ def test_no_task_renders_a_template(dag_id):
 
 
 @pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
-def test_both_cadences_run_every_stage(dag_id):
+def test_every_cadence_runs_every_stage(dag_id):
     groups = {group for group in dags()[dag_id].task_group_dict if group}
-    assert groups == set(metro.STAGES)
+    assert groups == set(pipelines.pipeline(dag_id.split("_")[0]).STAGES)
 
 
 @pytest.mark.parametrize("dag_id", sorted(DAG_IDS))

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import expectations.metro as contracts
-from expectations.contract import Rule, Table
+from expectations.contract import Table
 from expectations.suites import stale
 from spark_jobs.common.audit import audit
+from tests.contract_breaks import first_broken
 from tests.metro.rows import frame
 
 if TYPE_CHECKING:
@@ -107,42 +108,9 @@ def test_the_committed_suites_are_what_the_contracts_say() -> None:
     assert stale() == []
 
 
-def breaking_sql(table: Table, rule: Rule) -> dict[str, str]:
-    """Column -> SQL of a value that breaks the rule; what a column implies is broken by one step beyond it."""
-    if (table.name, rule.name) in BREAKS:
-        return BREAKS[table.name, rule.name]
-    column, kind = rule.name.rsplit(":", 1)
-    told = table[column]
-    beyond = {
-        "present": f"CAST(NULL AS {told.type})",
-        "number": "CAST('NaN' AS DOUBLE)",
-        "minimum": f"CAST({(told.minimum or 0) - 1} AS {told.type})",
-        "maximum": f"CAST({(told.maximum or 0) + 1} AS {told.type})",
-        "allowed": "'something else'",
-        "text": "repeat('x', 1001)" if told.type == "string" else "array(repeat('x', 1001))",
-    }
-    return {column: beyond[kind]}
-
-
-def _changed(column: str, rules: dict[str, dict[str, str]]) -> str:
-    """SQL of a column that breaks the rule which the row is named after."""
-    cases = [f"WHEN '{name}' THEN {change[column]}" for name, change in rules.items() if column in change]
-    return f"CASE _rule {' '.join(cases)} ELSE `{column}` END AS `{column}`" if cases else f"`{column}`"
-
-
 @pytest.fixture(scope="module")
 def found(spark: "SparkSession") -> dict[tuple[str, str], str | None]:
-    """For each table and rule: the first rule that its breaking row breaks; under "valid" the unchanged row."""
-    seen: dict[tuple[str, str], str | None] = {}
-    for table in contracts.ALL:
-        rules = {rule.name: breaking_sql(table, rule) for rule in table.row_rules()}
-        valid = frame(spark, table, [table.random_rows(1)[0] | VALID.get(table.name, {})])
-        copies = valid.crossJoin(spark.createDataFrame([(name,) for name in ("valid", *rules)], "_rule string"))
-        broken = copies.selectExpr("_rule", *[_changed(column, rules) for column in valid.columns]).persist()
-        said = broken.selectExpr("_rule", f"{table.first_broken_rule_sql()} AS said").collect()
-        broken.unpersist()
-        seen |= {(table.name, row._rule): row.said for row in said}
-    return seen
+    return first_broken(spark, contracts.ALL, VALID, BREAKS)
 
 
 @pytest.mark.spark

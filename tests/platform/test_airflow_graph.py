@@ -20,7 +20,7 @@ CLOSING = {"release", "serve", "close"}
 def scheduled(dag_id: str):
     """The DAG as the scheduler and the API server see it: serialized and read back."""
     bag = DagBag(str(airflow_settings.ROOT / "dags"))
-    assert set(bag.dags) == set(DAG_IDS)
+    assert set(DAG_IDS) <= set(bag.dags)
     return DagSerialization.from_dict(DagSerialization.to_dict(bag.dags[dag_id]))
 
 

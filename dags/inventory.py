@@ -1,0 +1,33 @@
+"""Inventory: how far the stock of each material may fall before more of it is ordered.
+
+**Reads** landing files of the materials (`material_master`) and of what was issued of them each month
+(`monthly_demand`), all that have landed so far.
+
+**Writes** the lake tables `lake.inventory.*`, each as a whole, and in PostgreSQL the marts `inv_recommendation` and
+`inv_reorder_points`.
+
+**Read by** planners, who set reorder points from it.
+
+**If it fails**, readers keep the whole previous release; yesterday's reorder points are as good as today's for most
+materials. A red checkpoint says in one sentence which rule failed: mend the input and *Clear* that checkpoint, which
+builds its stage anew. A single material that cannot be computed does not fail the run: its row says `failed` and why.
+"""
+
+from airflow.sdk import dag
+from signalbox.cadence import NIGHTLY, BusinessDay
+from signalbox.house import Owner, house_rules
+from signalbox.stages import Pipeline
+
+BUSINESS_DAY = BusinessDay(hour=0, timezone="UTC")
+
+
+@dag(**house_rules("inventory", NIGHTLY, owner=Owner.SUPPLY_CHAIN, day=BUSINESS_DAY, doc=__doc__))
+def inventory() -> None:
+    run = Pipeline("inventory", NIGHTLY)
+    window, close = run.window(), run.close()
+    histories, recommendations = run.stage("histories"), run.stage("recommendations")
+
+    window >> histories >> recommendations >> run.release() >> run.serve() >> close
+
+
+inventory()

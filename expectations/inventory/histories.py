@@ -1,0 +1,15 @@
+"""Lake: the demand history of each material, each month once."""
+
+from expectations.contract import Table, whole
+from expectations.inventory import monthly_demand
+from expectations.provenance import ORIGIN
+
+TABLE = Table(
+    pipeline="inventory",
+    name="histories",
+    meaning="Observed months of demand by location and material, without repeats and without padding.",
+    key=("location_id", "material_id", "month"),
+    columns=(*monthly_demand.COLUMNS, *ORIGIN),
+    replace=whole(),
+    may_be_empty=True,
+)

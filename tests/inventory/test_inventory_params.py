@@ -1,0 +1,45 @@
+"""What a run of inventory may override, and what it refuses."""
+
+import pytest
+
+from spark_jobs.inventory.params import InventoryParams, for_cadence, with_overrides
+
+NIGHTLY = InventoryParams()
+
+
+def test_the_setting_for_comparisons_with_exact_answers() -> None:
+    params = with_overrides(
+        for_cadence("nightly"), ["kappa=0", "jitter=false", "targets=.5,.9,.95,.99", "mode=exact", "seed=7"]
+    )
+    assert (params.kappa, params.jitter, params.targets) == (0.0, False, (0.5, 0.9, 0.95, 0.99))
+    assert (params.mode, params.seed, params.iterations) == ("exact", 7, 10_000)
+
+
+def test_there_is_no_live_cadence() -> None:
+    with pytest.raises(ValueError, match="no cadence 'live'"):
+        for_cadence("live")
+
+
+@pytest.mark.parametrize(("criticality", "level"), [("H", 0.99), ("M", 0.95), ("L", 0.90), (None, 0.90)])
+def test_a_shortage_that_costs_more_is_made_rarer(criticality: str | None, level: float) -> None:
+    assert NIGHTLY.service_level(criticality) == level
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["mode=guess"], "mode is one of bootstrap, exact"),
+        (["mode=exact", "jitter=true"], "exact mode knows no jitter"),
+        (["targets=.5,1"], "between 0 and 1"),
+        (["targets=.5,.50"], "names a target twice"),
+        (["targets=.5,many"], "targets is a float, not 'many'"),
+        (["targets="], "targets is a float"),
+        (["kappa=-1"], "kappa is at least 0"),
+        (["iterations=1"], "iterations at least 2"),
+        (["service_level_h=99"], "between 0 and 1"),
+        (["lead=1"], "takes NAME=VALUE"),
+    ],
+)
+def test_an_override_that_makes_no_sense_is_refused_in_one_sentence(overrides: list[str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        with_overrides(NIGHTLY, overrides)
