@@ -26,8 +26,10 @@ def unavailable(reason: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first, so that none is left for one worker alone at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Long files first, those of the whole platform before all, so that none is left for one worker alone at the end."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    long.sort(key=lambda item: item.path, reverse=True)
+    items[:] = long + [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.fixture(scope="session")
