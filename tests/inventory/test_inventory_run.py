@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spark_jobs.common.ledger import Ledger
 
 WINDOW = ["--start", "2002-04-01T00:00:00+00:00", "--end", "2002-04-02T00:00:00+00:00"]
-COMPARABLE = ["kappa=0", "jitter=false", "targets=.5,.9,.95,.99"]
+COMPARABLE = ["kappa=0", "jitter=false", "targets=.5,.9,.95,.99", "mode=bootstrap"]
 # A negative month, a text for a number, a gap, a repeated item, no lead time, a lead time of 0, no demand, one demand.
 BAD = """item,lead_time_months,price,2002-01,2002-02,2002-03
 negative,1,5,-2,1,0
@@ -100,25 +100,23 @@ def test_bad_input_is_kept_explained_and_served(
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("months", "mode", "equal"), [(1, "exact", 1.0), (4, "bootstrap", 0.85)])
-def test_the_outside_check_agrees_with_the_exported_reorder_points(
-    real_data: Path, tmp_path: Path, months: int, mode: str, equal: float
-) -> None:
+def test_the_outside_check_agrees_with_the_exported_reorder_points(real_data: Path, tmp_path: Path) -> None:
+    """By bootstrap; the exact mode is held against all 5,018 known answers in test_real_histories.py."""
     wide = pd.read_csv(real_data / "inventory" / "carparts.csv", dtype=str).dropna().sample(200, random_state=1)
     named = {name: pd.to_datetime(f"01-{name}", format="%d-%b-%y").strftime("%Y-%m") for name in wide.columns[1:]}
     wide = wide.rename(columns={"Part": "item"} | named)
-    wide.insert(1, "lead_time_months", months)
+    wide.insert(1, "lead_time_months", 4)
     wide.to_csv(tmp_path / "demand.csv", index=False)
     landing, export = tmp_path / "landing", tmp_path / "export"
     files = ["--demand", tmp_path / "demand.csv", "--landing", landing]
     command("-m", "spark_jobs", "import", "inventory", "monthly", *files)
-    settings = [word for param in (*COMPARABLE, f"mode={mode}") for word in ("--param", param)]
+    settings = [word for param in COMPARABLE for word in ("--param", param)]
     folders = ["--landing", landing, "--export", export]
     command("-m", "spark_jobs", "run", "inventory", "--cadence", "nightly", *WINDOW, *folders, *settings)
     checker = real_data.parent / "checks" / "inventory_reorder_points.py"
     for target in ("0.5", "0.9", "0.95", "0.99"):
         said = command(checker, export / "inv_reorder_points.parquet", tmp_path / "demand.csv", "--target", target)
-        print(f"{mode}, {months} months, {target}: {said}")
+        print(f"{target}: {said}")
         found = re.search(r"scored 200  missing 0  skipped 0  equal (\d\.\d+)  inside (\d\.\d+)", said)
         assert found, said
-        assert float(found[1]) >= equal and float(found[2]) >= 0.94
+        assert float(found[1]) >= 0.85 and float(found[2]) >= 0.94

@@ -44,38 +44,26 @@ def settled_hour(lake: MetroLake) -> dict[str, tuple[int, str]]:
     """The hour's pairs and verdicts; not by which pass and at what cost a pair was found: that is what was known then."""
     columns = {"stop_visits": "anchor_ts", "planned_calls": "planned_departure_ts"}
     how = ("match_method", "match_cost_s")
-    hour = {name: lake.content((name,), HOUR.format(column=column), how) for name, column in columns.items()}
-    return {name: found[name] for name, found in hour.items()}
+    return {name: lake.content((name,), HOUR.format(column=columns[name]), how)[name] for name in MATCHED}
 
 
 @pytest.fixture(scope="module")
 def steps(spark: SparkSession, day: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What readers see after each of thirteen live windows, of which the first opens the tier, and once all of it is settled."""
     with metro_lake(spark, tmp_path_factory.mktemp("steps"), day) as lake:
-        lake.live("07:00", "07:35")
-        half_hour = lake.content(WITHOUT_PINS)
-        lake.live("07:35", "08:05")
+        lake.live("07:00", "08:05")
         hour = lake.content(WITHOUT_PINS)
         newest = lake.run("live", AFTERWARDS)
-        yield {"half hour": half_hour, "hour": hour, "settled": settled_hour(lake), "newest": newest, "lake": lake}
+        yield {"hour": hour, "settled": settled_hour(lake), "newest": newest, "lake": lake}
 
 
-def test_after_half_an_hour_without_a_scheduler_one_run_makes_up_for_six(
-    spark: SparkSession, day: Path, tmp_path: Path, steps: dict[str, Any]
-) -> None:
-    with metro_lake(spark, tmp_path, day, STAGES[:-1]) as lake:
-        lake.live("07:00", "07:05")
-        lake.scheduled_live("07:35")
-        assert lake.ledger.releases("metro", "live")[0].window == Window(at("07:05"), at("07:35"))
-        assert lake.content(WITHOUT_PINS) == steps["half hour"]
-
-
-def test_an_hour_in_twelve_live_windows_equals_the_hour_in_one(
+def test_an_hour_in_twelve_live_windows_equals_the_hour_that_one_run_makes_up_for(
     spark: SparkSession, day: Path, tmp_path: Path, steps: dict[str, Any]
 ) -> None:
     with metro_lake(spark, tmp_path, day) as lake:
         lake.live("07:00", "07:05")
         lake.scheduled_live("08:05")
+        assert lake.ledger.releases("metro", "live")[0].window == Window(at("07:05"), at("08:05"))
         assert lake.content(WITHOUT_PINS) == steps["hour"]
         lake.run("live", AFTERWARDS)
         assert settled_hour(lake) == steps["settled"]
