@@ -135,6 +135,8 @@ class Settings:
             "SIGNALBOX_CATALOG_URI": f"jdbc:postgresql://{database}/catalog",
             "SIGNALBOX_CATALOG_USER": "catalog",
             "SIGNALBOX_CATALOG_PASSWORD": self._value("SIGNALBOX_PG_PASSWORD_CATALOG"),
+            # Of jobs in the tasks' own processes, whatever the shell was last used for; a spark-submit says otherwise.
+            "SIGNALBOX_ENGINE": "connect",
             # The token travels without TLS only to this very host name.
             "SIGNALBOX_CONNECT_URL": f"sc://localhost:{self.port('connect')}",
             "SIGNALBOX_JARS": ",".join(map(str, jars.paths(self.home))),

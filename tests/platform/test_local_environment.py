@@ -97,6 +97,11 @@ def test_a_callers_own_setting_wins_over_the_committed_one(caller):
     assert (environ["SIGNALBOX_ENGINE_NIGHTLY"], environ["SIGNALBOX_LANDING"]) == ("submit", "/data")
 
 
+def test_jobs_of_the_platform_use_its_connect_server_whatever_the_shell_did_before(caller):
+    environ = Settings({**caller, "SIGNALBOX_ENGINE": "local"}).environment()
+    assert environ["SIGNALBOX_ENGINE"] == "connect"
+
+
 def test_an_unknown_name_in_a_setting_is_an_error_not_an_empty_string():
     assert substitute("file://${HOME}/x", {"HOME": "/h"}) == "file:///h/x"
     with pytest.raises(Problem, match=r"uses \$\{HOUSE\}, which is not one of HOME"):
