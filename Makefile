@@ -40,7 +40,7 @@ status: setup ## say which components run, and where
 test: setup-dev system-deps ## set up and pass all tests
 	@$(RUN) -m pytest
 
-unit: setup-dev ## the tests that take less than a minute each
+unit: setup-dev ## the tests of the files that take less than half a minute each (three minutes in all)
 	@$(RUN) -m pytest -m "not long"
 
 bench: setup-dev ## measure the full-size night and live window against the figures in docs/

@@ -13,11 +13,11 @@ START, END = "2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00"
 MOVEMENTS = """
 COPY (
   SELECT * EXCLUDE (place, again) FROM (
-    SELECT *, row_number() OVER (PARTITION BY source_system, section_id, event_type, train_describer, time_bucket(INTERVAL 100 ms, event_ts)
+    SELECT *, row_number() OVER (PARTITION BY source_system, section_id, event_type, train_describer, round(epoch_ms(event_ts) / 100)
                                  ORDER BY event_ts, message_seq) AS again
     FROM (SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY event_ts, message_seq) AS place
           FROM read_parquet('{landing}/movement_event/*/*.parquet')
-          WHERE event_ts <= ingest_ts + INTERVAL 5 s AND event_ts >= ingest_ts - INTERVAL 7 d
+          WHERE event_ts <= ingest_ts + INTERVAL 5 SECONDS AND event_ts >= ingest_ts - INTERVAL 7 DAYS
             AND event_ts >= TIMESTAMPTZ '{start}' AND event_ts < TIMESTAMPTZ '{end}')
     WHERE place = 1)
   WHERE again = 1 ORDER BY event_ts
@@ -28,7 +28,7 @@ COPY (
   SELECT * EXCLUDE place FROM (
     SELECT *, row_number() OVER (PARTITION BY reading_id ORDER BY reading_ts, ingest_ts) AS place
     FROM read_parquet('{landing}/signal_reading/*/*.parquet')
-    WHERE reading_ts <= ingest_ts + INTERVAL 5 s AND reading_ts >= TIMESTAMPTZ '{start}' AND reading_ts < TIMESTAMPTZ '{end}')
+    WHERE reading_ts <= ingest_ts + INTERVAL 5 SECONDS AND reading_ts >= TIMESTAMPTZ '{start}' AND reading_ts < TIMESTAMPTZ '{end}')
   WHERE place = 1 ORDER BY reading_ts
 ) TO '{out}/readings.parquet' (COMPRESSION zstd)
 """

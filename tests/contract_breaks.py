@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Rule, Table
-from tests.metro.rows import frame
+from tests.frames import frame
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

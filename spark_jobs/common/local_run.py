@@ -67,7 +67,7 @@ def run_locally(args: argparse.Namespace) -> None:
             with spark_session(f"{args.slug}.run", args.cadence) as spark:
                 for position, name in enumerate(names, 1):
                     _pass_stage(spark, ledger, landing, run, name, params, f"[{position}/{len(names)}]")
-                released = release(spark, ledger, run, names)
+                released = release(spark, ledger, run, names, pipelines.contracts(args.slug))
                 _export(spark, released, run, args.export)
         finally:
             ledger.close_run(run.run_key)

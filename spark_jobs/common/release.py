@@ -20,7 +20,7 @@ Tables = dict[str, dict[str, Any]]
 
 
 def release(
-    spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, ...], contracts: Mapping[str, str] | None = None
+    spark: "SparkSession", ledger: Ledger, run: Run, stages: tuple[str, ...], contracts: Mapping[str, str]
 ) -> Release:
     """Publish what the run's checkpoints passed; a repeat after a kill at any point ends in the same one release.
 
@@ -32,7 +32,7 @@ def release(
     with renewed(ledger, ledger.begin(run, "release")) as attempt:
         receipts = ledger.require_passed(run.run_key, stages)
         _require_same_inputs(receipts)
-        _require_same_contracts(receipts, contracts or {})
+        _require_same_contracts(receipts, contracts)
         lake = Lake(spark)
         tables = _proven(lake, receipts.values())
         if done := _recorded(ledger, run, tables):
@@ -105,7 +105,7 @@ def _require_same_contracts(receipts: dict[str, Receipt], contracts: Mapping[str
     """Raise ``Blocked`` when a contract has changed since its table was built: the rows were judged by other rules."""
     for receipt in receipts.values():
         for table, fingerprint in receipt.document["contracts"].items():
-            if contracts.get(table, fingerprint) != fingerprint:
+            if contracts.get(table) != fingerprint:
                 raise Blocked(
                     f"The contract of {table} has changed since stage {receipt.stage} was built; "
                     "clear it so that it is built and checked again."

@@ -63,7 +63,7 @@ def test_bad_input_is_kept_explained_and_served(
     for name in inventory.STAGES:
         build(spark, ledger, Landing(landing, lake_home / "staging"), pipelines.stage("inventory", name), run, params)
         assert ledger.checkpoint(run.run_key, name).passed
-    release(spark, ledger, run, inventory.STAGES)
+    release(spark, ledger, run, inventory.STAGES, pipelines.contracts("inventory"))
 
     refused = spark.table("lake.inventory.monthly_demand__quarantine").toPandas()
     assert sorted(zip(refused.rule, refused.source_row, strict=True)) == [("qty:minimum", 0), ("qty:type", 11)]

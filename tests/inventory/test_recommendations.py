@@ -10,7 +10,7 @@ from expectations.inventory import material_master, materials, monthly_demand
 from spark_jobs.common.window import Window
 from spark_jobs.inventory import histories, recommendations
 from spark_jobs.inventory.params import InventoryParams, with_overrides
-from tests.metro.rows import frame, listed
+from tests.frames import frame, listed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

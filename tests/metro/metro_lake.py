@@ -23,8 +23,8 @@ from spark_jobs.common.release import release
 from spark_jobs.common.spark_conf import catalog_conf
 from spark_jobs.common.stage import Stage
 from spark_jobs.common.window import Window
-from tests.metro.rows import at
-from tests.platform.toy import tiny_queries
+from tests.metro.clock import at
+from tests.platform.toy import fingerprints, tiny_queries
 
 STAGES = ("timetable", "movements", "readings", "visits", "matching")
 
@@ -52,7 +52,7 @@ class MetroLake:
             verdict = self.ledger.checkpoint(run.run_key, name)
             assert verdict.passed, verdict.sentence
             hashes |= {n: entry["content_hash"] for n, entry in document["tables"].items() if entry["audited"]}
-        release(self.spark, self.ledger, run, self.stages)
+        release(self.spark, self.ledger, run, self.stages, fingerprints(map(_lean_stage, self.stages)))
         self.ledger.close_run(run.run_key)
         return hashes
 

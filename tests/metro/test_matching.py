@@ -13,12 +13,13 @@ from spark_jobs.metro.assignment import MATCH_COLUMNS
 from spark_jobs.metro.matches import one_to_one
 from spark_jobs.metro.matching import transform
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
-from tests.metro.rows import DAY, at, frame, listed
+from tests.frames import frame, listed
+from tests.metro.clock import DAY, at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
 AT_EIGHT = Window(at("07:55"), at("08:00"))

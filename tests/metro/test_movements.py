@@ -15,7 +15,8 @@ from spark_jobs.common.window import Window
 from spark_jobs.metro.clocks import solve_offsets
 from spark_jobs.metro.movements import transform
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
-from tests.metro.rows import DAY, at, frame, listed
+from tests.frames import frame, listed
+from tests.metro.clock import DAY, at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -7,7 +7,7 @@ import pytest
 from spark_jobs.common.window import Window
 from spark_jobs.metro import scopes
 from spark_jobs.metro.params import LIVE, NIGHTLY, for_cadence, with_overrides
-from tests.metro.rows import at
+from tests.metro.clock import at
 
 FIVE_MINUTES = Window(at("07:00"), at("07:05"))
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")

@@ -11,7 +11,8 @@ from expectations.metro import planned_calls
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import NIGHTLY, OtpRule
 from spark_jobs.metro.punctuality import transform
-from tests.metro.rows import DAY, at, frame, listed
+from tests.frames import frame, listed
+from tests.metro.clock import DAY, at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -11,7 +11,8 @@ from expectations.metro import signal_reading
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import LIVE
 from spark_jobs.metro.readings import transform
-from tests.metro.rows import at, frame, listed
+from tests.frames import frame, listed
+from tests.metro.clock import at
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -23,7 +23,7 @@ from simulators.metro.truth import TRUTH
 from spark_jobs.common.stage import FromRun, Landed
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
-from tests.metro.rows import DAY, at
+from tests.metro.clock import DAY, at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -12,7 +12,8 @@ from expectations.metro import infra_section, movements, observed_visit, passeng
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
 from spark_jobs.metro.visits import transform
-from tests.metro.rows import DAY, at, frame, listed
+from tests.frames import frame, listed
+from tests.metro.clock import DAY, at
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -13,8 +13,8 @@ import pytest
 
 from simulators.metro import ServiceDay, Settings, land, simulate_day
 from spark_jobs.common.window import Window
+from tests.metro.clock import DAY, at
 from tests.metro.metro_lake import STAGES, MetroLake, metro_lake
-from tests.metro.rows import DAY, at
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -47,7 +47,7 @@ spark.range(1).mapInArrow(lambda batches: (time.sleep(600) or batch for batch in
 """
 
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.platform.toy import (
     total_events,
 )
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 _numbers = itertools.count()
 
 

@@ -17,7 +17,7 @@ from expectations.contract import Column, Table, keys, whole
 from spark_jobs.common.lake import Lake, WriteDisturbed, table_name
 from tests.platform.toy import tiny_queries
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 _numbers = itertools.count()
 DAYS = [date(2024, 3, 11), date(2024, 3, 12)]
 TODAY = "`day` IN (DATE '2024-03-12')"
@@ -243,30 +243,24 @@ class CuttingProxy:
             threading.Thread(target=self._back, args=(client, server, deaf), daemon=True).start()
 
     def _forth(self, client: socket.socket, server: socket.socket, deaf: threading.Event) -> None:
-        try:
+        with suppress(OSError):  # Either end may close: the other is closed with it.
             while asked := client.recv(65536):
                 if b"UPDATE iceberg_tables" in asked and self._left:
                     self._left -= 1
                     if not self._left:
                         deaf.set()
                 server.sendall(asked)
-        except OSError:
-            pass
-        finally:
-            _end(server)
+        _end(server)
 
     def _back(self, client: socket.socket, server: socket.socket, deaf: threading.Event) -> None:
-        try:
+        with suppress(OSError):
             while answer := server.recv(65536):
                 if deaf.is_set():
                     # ReadyForQuery ends PostgreSQL's answer: the statement is committed.
                     self.cuts += 1
                     break
                 client.sendall(answer)
-        except OSError:
-            pass
-        finally:
-            _end(client)
+        _end(client)
 
 
 def _end(connection: socket.socket) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from platform_local.environment import ROOT, read_env_file
+from tests.conftest import unavailable
 
 FILE = ROOT / "docker-compose.yaml"
 
@@ -18,7 +19,7 @@ def config(env_file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     if compose is None:
         if os.environ.get("SIGNALBOX_REQUIRE") == "all":
             pytest.fail("SIGNALBOX_REQUIRE=all, but docker-compose is missing: `make system-deps` as root installs it")
-        pytest.skip("docker-compose is not installed (`make system-deps`)")
+        unavailable("docker-compose is not installed (`make system-deps`)")
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     command = [compose, "-f", str(FILE), "--env-file", str(env_file), "config", "-q"]
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)

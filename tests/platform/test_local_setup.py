@@ -10,6 +10,7 @@ import pytest
 
 from platform_local import bootstrap
 from platform_local.ports import free_port
+from tests.conftest import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +56,7 @@ def test_a_full_disk_says_what_to_do(tmp_path):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True).returncode == 0
     )
     if not mounted:
-        pytest.skip("mounting a small tmpfs is not allowed here; the sentence itself is tested below")
+        unavailable("mounting a small tmpfs is not allowed here; the sentence itself is tested below")
     try:
         said = sentence(setup(folder))
     finally:

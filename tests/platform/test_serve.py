@@ -23,7 +23,7 @@ from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
 from tests.platform.toy import HOUR, World, events, land, marts, tiny_queries
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 _numbers = itertools.count()
 TUESDAY, WEDNESDAY = date(2024, 3, 12), date(2024, 3, 13)
 NEXT = Window(HOUR.start + timedelta(days=1), HOUR.end + timedelta(days=1))

@@ -1,7 +1,7 @@
 """A two-stage pipeline, small enough to see whole: events are cleaned, then totalled by day, and the totals are served."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,7 +158,8 @@ class World:
             assert verdict.passed, verdict.sentence
 
     def release(self, run: Run) -> Release:
-        return release(self.spark, self.ledger, run, tuple(stage.name for stage in self.stages))
+        names = tuple(stage.name for stage in self.stages)
+        return release(self.spark, self.ledger, run, names, fingerprints(self.stages))
 
     def serve(self, run: Run) -> dict[str, int]:
         return serve(self.spark, self.ledger, run, marts(self.slug))
@@ -197,6 +198,11 @@ class World:
             return []
         rows = self.lake.read(table, document["tables"][table]["snapshot"])
         return rows.orderBy("source_file", "source_row").collect()
+
+
+def fingerprints(stages: Iterable[Stage]) -> dict[str, str]:
+    """The contracts that the stages write by, as they are now."""
+    return {write.table.name: write.table.fingerprint() for stage in stages for write in stage.writes}
 
 
 def spoiled(stage: Stage, spoil: Callable[..., tuple[Any, ...]]) -> Stage:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-DAY = date(2024, 3, 12)
-
-
-def at(clock: str, day: date = DAY) -> datetime:
-    """HH:MM[:SS[.fff]] in UTC."""
-    hours, minutes, *rest = clock.split(":")
-    seconds = float(rest[0]) if rest else 0.0
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(
-        hours=int(hours), minutes=int(minutes), seconds=seconds
-    )
 
 
 def frame(spark: SparkSession, table: Table, rows: Sequence[dict[str, Any]]) -> DataFrame:
