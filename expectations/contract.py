@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-TYPES = ("string", "int", "bigint", "double", "boolean", "timestamp", "date", "array<string>")
+TYPES = ("string", "int", "bigint", "double", "boolean", "timestamp", "date", "array<string>", "array<double>")
 # A longer text is an accident, and PostgreSQL could not index it.
 LONGEST_TEXT = 1000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -80,14 +80,13 @@ class Column:
             )
             said = f"{self.name} is readable text of at most {LONGEST_TEXT:,} characters."
             rules.append(Rule.row(f"{self.name}:text", plain, said))
-        if self.type == "double":
-            rules.append(
-                Rule.row(
-                    f"{self.name}:number",
-                    f"NOT isnan(`{self.name}`) AND abs(`{self.name}`) < 1e300",
-                    f"{self.name} is a finite number.",
-                )
+        if self.type in ("double", "array<double>"):
+            finite = (
+                _finite(f"`{self.name}`")
+                if self.type == "double"
+                else f"forall(`{self.name}`, x -> coalesce({_finite('x')}, true))"
             )
+            rules.append(Rule.row(f"{self.name}:number", finite, f"{self.name} is a finite number."))
         if self.minimum is not None:
             rules.append(
                 Rule.row(
@@ -270,6 +269,10 @@ class Table:
             {column.name: random_value(column, rng, row, order) for order, column in enumerate(self.columns)}
             for row in range(count)
         ]
+
+
+def _finite(value: str) -> str:
+    return f"NOT isnan({value}) AND abs({value}) < 1e300"
 
 
 def _plain_text(value: str) -> str:

@@ -35,4 +35,6 @@ def random_value(column: Column, rng: random.Random, row: int, order: int) -> An
             return date(2024, 3, 12)
         case "array<string>":
             return [f"{column.name}-{row:05d}"]
+        case "array<double>":
+            return [rng.uniform(0, 1000) for _ in range(3)]
     raise ValueError(f"{column.name}: no random values for type {column.type}.")

@@ -19,7 +19,7 @@ def breaking_sql(table: Table, rule: Rule, breaks: Breaks) -> dict[str, str]:
     told = table[column]
     beyond = {
         "present": f"CAST(NULL AS {told.type})",
-        "number": "CAST('NaN' AS DOUBLE)",
+        "number": "CAST('NaN' AS DOUBLE)" if told.type == "double" else "array(CAST('NaN' AS DOUBLE))",
         "minimum": f"CAST({(told.minimum or 0) - 1} AS {told.type})",
         "maximum": f"CAST({(told.maximum or 0) + 1} AS {told.type})",
         "allowed": "'something else'",

@@ -1,8 +1,16 @@
-"""Lake: the stock level at which to order a material again, and what it rests on."""
+"""Lake: the stock levels of a material that are recommended, and what they rest on."""
 
 from expectations.contract import WARNING, Column, Rule, Table, whole
+from expectations.inventory.methods import CLASSES, COMPARED, CRITICALITIES, NO_METHOD, SIMULATED
 
-CLASSES = ("smooth", "erratic", "intermittent", "lumpy", "none", "single")
+
+def _units(name: str, meaning: str) -> Column:
+    return Column(name, "double", meaning, nullable=True, unit="units", minimum=0)
+
+
+def _number(name: str, meaning: str, **more: object) -> Column:
+    return Column(name, "double", meaning, nullable=True, **more)  # type: ignore[arg-type]
+
 
 TABLE = Table(
     pipeline="inventory",
@@ -13,33 +21,42 @@ TABLE = Table(
         Column("location_id", "string", "stocking location"),
         Column("material_id", "string", "material"),
         Column("class", "string", "demand class by ADI and CV²", nullable=True, allowed=CLASSES),
+        Column("criticality", "string", "H, M or L", nullable=True, allowed=CRITICALITIES),
         Column("n_periods", "bigint", "observed months", minimum=0),
         Column("n_nonzero", "bigint", "of these, months with demand", minimum=0),
-        Column("adi", "double", "observed months a month with demand", nullable=True, unit="months", minimum=1),
-        Column("cv2", "double", "squared coefficient of variation of the sizes (ddof 1)", nullable=True, minimum=0),
-        Column("p01", "double", "P(demand) after a month without", nullable=True, minimum=0, maximum=1),
-        Column("p11", "double", "P(demand) after a month with", nullable=True, minimum=0, maximum=1),
-        Column("lt_mean", "double", "mean lead time that was used", nullable=True, unit="months", minimum=1),
-        Column("ltd_mean", "double", "mean demand over the lead time", nullable=True, unit="units", minimum=0),
-        Column("ltd_sd", "double", "its standard deviation", nullable=True, unit="units", minimum=0),
-        Column(
-            "ltd_mcse",
-            "double",
-            "standard error of the simulated mean; 0: exact",
-            nullable=True,
-            unit="units",
-            minimum=0,
-        ),
+        _number("adi", "observed months a month with demand", unit="months", minimum=1),
+        _number("cv2", "squared coefficient of variation of the sizes (ddof 1)", minimum=0),
+        _number("p01", "P(demand) after a month without", minimum=0, maximum=1),
+        _number("p11", "P(demand) after a month with", minimum=0, maximum=1),
+        _number("lt_mean", "mean lead time that was used", unit="months", minimum=1),
+        _units("ltd_mean", "mean demand over the lead time"),
+        _units("ltd_sd", "its standard deviation"),
+        _units("ltd_mcse", "standard error of the simulated mean; 0: exact"),
+        Column("n_iterations", "bigint", "iterations of the simulation; 0: none", minimum=0),
         Column("service_level", "double", "cycle-service level aimed at", minimum=0, maximum=1),
-        Column("rop", "double", "reorder point: smallest sufficient stock", nullable=True, unit="units", minimum=0),
-        Column("rop_lo", "double", "lower end of its 95 % interval", nullable=True, unit="units", minimum=0),
-        Column("rop_hi", "double", "upper end of its 95 % interval", nullable=True, unit="units", minimum=0),
+        _units("rop", "reorder point: smallest sufficient stock"),
+        _units("rop_lo", "lower end of its 95 % interval"),
+        _units("rop_hi", "upper end of its 95 % interval"),
         Column("safety_stock", "double", "rop less ltd_mean; negative for a low target", nullable=True, unit="units"),
-        Column("method", "string", "how the distribution was found", allowed=("bootstrap", "exact", "none")),
+        _number("fill_rate", "1 less the units expected short in a cycle / order_qty", maximum=1),
+        _units("order_qty", "economic order quantity within what supplier and shelf life allow"),
+        _units("max_level", "rop and order_qty together: order up to this"),
+        _units("current_min", "reorder point in use today"),
+        _units("current_max", "order-up-to level in use today"),
+        _number("price", "price of a unit", minimum=0),
+        Column("delta_units", "double", "max_level less current_max", nullable=True, unit="units"),
+        Column("delta_value", "double", "delta_units at their price", nullable=True),
+        _units("shortage_now", "units expected short over a lead time from today's stock and orders"),
+        _number("value_at_risk", "shortage_now at its price", minimum=0),
+        Column("method", "string", "how the distribution was found", allowed=(*SIMULATED, *COMPARED, NO_METHOD)),
         Column("jitter", "boolean", "sizes that were never seen could be drawn"),
+        _number("gpd_xi", "shape of the tail that sizes were drawn from"),
+        _number("gpd_beta", "scale of that tail", unit="units", minimum=0),
         Column("status", "string", "none: there was no demand", allowed=("computed", "none", "failed")),
         Column("reason", "string", "why it was done so, where that is not plain", nullable=True),
+        Column("input_hash", "bigint", "hash of all that it was computed from"),
         Column("as_of", "date", "business day of the run", metadata=True),
+        Column("computed_on", "date", "business day of the run that computed it", metadata=True),
     ),
     replace=whole(),
     rules=(
@@ -55,6 +72,11 @@ TABLE = Table(
             "safety_stock_adds_up",
             "abs(safety_stock - (rop - ltd_mean)) <= 1e-6 * greatest(1, rop)",
             "Safety stock is the reorder point less the mean demand over the lead time.",
+        ),
+        Rule.row(
+            "max_adds_up",
+            "abs(max_level - (rop + order_qty)) <= 1e-6 * greatest(1, max_level)",
+            "The level to order up to is the reorder point and one order.",
         ),
         Rule.none(
             "few_fail",

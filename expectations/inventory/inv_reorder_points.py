@@ -1,6 +1,7 @@
 """Lake: reorder points of each material for a list of service levels."""
 
 from expectations.contract import Column, Rule, Table, whole
+from expectations.inventory.methods import COMPARED, NO_METHOD, SIMULATED
 
 TABLE = Table(
     pipeline="inventory",
@@ -35,7 +36,7 @@ TABLE = Table(
             minimum=0,
         ),
         Column("ci_high", "double", "upper end of that interval", nullable=True, unit="units", minimum=0),
-        Column("method", "string", "how the distribution was found", allowed=("bootstrap", "exact", "none")),
+        Column("method", "string", "how the distribution was found", allowed=(*SIMULATED, *COMPARED, NO_METHOD)),
         Column("reason", "string", "why it was done so, where that is not plain", nullable=True),
         Column("as_of", "date", "business day of the run", metadata=True),
     ),

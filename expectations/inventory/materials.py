@@ -1,6 +1,6 @@
 """Lake: the materials to recommend a stock level for, each once."""
 
-from expectations.contract import WARNING, Rule, Table, whole
+from expectations.contract import Table, whole
 from expectations.inventory import material_master
 from expectations.provenance import ORIGIN
 
@@ -11,12 +11,4 @@ TABLE = Table(
     key=("location_id", "material_id"),
     columns=(*material_master.COLUMNS, *ORIGIN),
     replace=whole(),
-    rules=(
-        Rule.none(
-            "priced",
-            "SELECT location_id, material_id FROM {batch} WHERE price = 0",
-            "No material has a price of 0.",
-            WARNING,
-        ),
-    ),
 )

@@ -35,6 +35,7 @@ _POSTGRES = {
     "timestamp": "timestamptz",
     "date": "date",
     "array<string>": "text[]",
+    "array<double>": "double precision[]",
 }
 
 
