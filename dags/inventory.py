@@ -25,9 +25,10 @@ BUSINESS_DAY = BusinessDay(hour=0, timezone="UTC")
 def inventory() -> None:
     run = Pipeline("inventory", NIGHTLY)
     window, close = run.window(), run.close()
-    histories, recommendations = run.stage("histories"), run.stage("recommendations")
+    ingest, histories = run.stage("ingest"), run.stage("histories")
+    backtest, recommendations, review = run.stage("backtest"), run.stage("recommendations"), run.stage("review")
 
-    window >> histories >> recommendations >> run.release() >> run.serve() >> close
+    window >> ingest >> histories >> backtest >> recommendations >> review >> run.release() >> run.serve() >> close
 
 
 inventory()

@@ -1,9 +1,9 @@
 """Lake: what each method would have recommended for a material in the past, and what came of it."""
 
 from expectations.contract import Column, Rule, Table, whole
-from expectations.inventory.methods import COMPARED, CRITICALITIES, CURRENT, SIMULATED
+from expectations.inventory.methods import COMPARED, CRITICALITIES, CURRENT, JITTERED, SIMULATED
 
-METHODS = (*SIMULATED, *COMPARED, CURRENT)
+METHODS = (*SIMULATED, JITTERED, *COMPARED, CURRENT)
 
 TABLE = Table(
     pipeline="inventory",

@@ -23,6 +23,7 @@ TABLE = Table(
         Column("holding_units", "double", "mean stock, summed over the materials", unit="units", minimum=0),
         Column("holding_value", "double", "its value, where prices are known", nullable=True, minimum=0),
         Column("picked", "boolean", "the method to use for this segment and target"),
+        Column("as_of", "date", "business day of the run", metadata=True),
     ),
     replace=whole(),
     rules=(

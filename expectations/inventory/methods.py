@@ -2,6 +2,8 @@
 
 # The two that the pipeline computes itself, and what the back-test holds them against.
 SIMULATED = ("bootstrap", "exact")
+# With sizes that were never seen.
+JITTERED = "bootstrap_jitter"
 COMPARED = ("empirical", "croston_normal", "sba_negative_binomial", "tsb_poisson")
 CURRENT = "current"
 NO_METHOD = "none"

@@ -12,19 +12,34 @@ from numpy.typing import NDArray
 from spark_jobs.inventory.chain import Chain
 from spark_jobs.inventory.lead_time import months_of
 from spark_jobs.inventory.philox import four_words
+from spark_jobs.inventory.tail import Tail
 
+# A fitted tail has no end; a size this many times the largest that was ever asked for is not planned for.
+LARGEST_OF_TAIL = 5.0
 _WORDS = 2.0**32
 
 
 def lead_time_demand(
-    key: int, chain: Chain, sizes: NDArray[np.float64], lead_times: Sequence[float], iterations: int, jitter: bool
+    key: int,
+    chain: Chain,
+    sizes: NDArray[np.float64],
+    lead_times: Sequence[float],
+    iterations: int,
+    jitter: bool,
+    tail: Tail | None = None,
+    first: int = 0,
 ) -> NDArray[np.float64]:
     """Demand over the lead time in units, one draw an iteration, shape (iterations,).
 
     ``key``: the material's stream of random numbers; ``sizes``: units of the months with demand; ``lead_times``: months,
-    each as likely. Iteration i draws the same numbers whatever the number of iterations.
+    each as likely; ``tail``: what sizes above its threshold are drawn from instead, at most ``LARGEST_OF_TAIL`` times the
+    largest seen. Iteration i draws the same numbers whatever the number of iterations; ``first`` is the first of them.
     """
     plans = [months_of(lead_time) for lead_time in lead_times]
+    largest = LARGEST_OF_TAIL * float(sizes.max())
+    beyond = (np.inf, 0.0, 0.0, 0.0)
+    if tail is not None and tail.shape is not None and tail.scale is not None:
+        beyond = (tail.threshold, tail.shape, tail.scale, largest)
     return _simulate(
         np.uint64(key),
         np.array([chain.p01, chain.p11]),
@@ -32,8 +47,11 @@ def lead_time_demand(
         np.ascontiguousarray(sizes),
         np.array([months for months, _ in plans], dtype=np.int64),
         np.array([kept for _, kept in plans]),
+        first,
         iterations,
         jitter,
+        np.array(beyond),
+        bool((sizes == np.floor(sizes)).all()),
     )
 
 
@@ -45,14 +63,18 @@ def _simulate(
     sizes: NDArray[np.float64],
     months: NDArray[np.int64],
     kept: NDArray[np.float64],
+    first: int,
     iterations: int,
     jitter: bool,
+    beyond: NDArray[np.float64],
+    whole: bool,
 ) -> NDArray[np.float64]:
     total = np.zeros(iterations)
     words = np.zeros(4, dtype=np.uint64)
     state = np.zeros(2, dtype=np.uint64)  # next block of the counter, words of the block that are used up
     plans, choices = len(months), len(sizes)
-    for iteration in range(iterations):
+    for place in range(iterations):
+        iteration = first + place
         state[0], state[1] = np.uint64(0), np.uint64(4)
         plan = _below(plans, words, state, iteration, key) if plans > 1 else np.int64(0)
         active, demand = start, 0.0
@@ -62,9 +84,20 @@ def _simulate(
                 counts = month < months[plan] - 1 or kept[plan] >= 1.0
                 if counts or _uniform(words, state, iteration, key) < kept[plan]:
                     size = sizes[_below(choices, words, state, iteration, key)]
+                    if size > beyond[0]:
+                        size = _of_tail(beyond, whole, _uniform(words, state, iteration, key))
                     demand += _jittered(size, words, state, iteration, key) if jitter else size
-        total[iteration] = demand
+        total[place] = demand
     return total
+
+
+@njit(cache=True, nogil=True)
+def _of_tail(beyond: NDArray[np.float64], whole: bool, uniform: float) -> float:
+    """A size above the threshold: the quantile function of the generalised Pareto distribution."""
+    threshold, shape, scale, largest = beyond
+    excess = -scale * np.log(uniform) if abs(shape) < 1e-9 else scale / shape * (uniform ** (-shape) - 1.0)
+    size: float = min(threshold + excess, largest)
+    return float(np.floor(size + 0.5)) if whole else size
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -2,6 +2,9 @@
 
 import math
 
+# 365.25 / 12.
+DAYS_PER_MONTH = 30.4375
+
 
 def months_of(lead_time: float) -> tuple[int, float]:
     """Whole months to run the chain for, and the probability with which demand of the last one counts.

@@ -1,9 +1,7 @@
-"""The serving tables of inventory: which lake table each one shows."""
+"""The serving tables of inventory: each shows the lake table of its name."""
 
-from expectations.inventory import inv_recommendation, inv_reorder_points
+from expectations import inventory as contracts
+from spark_jobs import inventory
 from spark_jobs.common.serve import Mart
 
-MARTS = (
-    Mart("inv_recommendation", inv_recommendation.TABLE, day="as_of"),
-    Mart("inv_reorder_points", inv_reorder_points.TABLE, day="as_of"),
-)
+MARTS = tuple(Mart(table.name, table, day="as_of") for table in contracts.LAKE if table.name in inventory.MARTS)

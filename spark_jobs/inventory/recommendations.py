@@ -1,7 +1,8 @@
-"""Recommendations: the reorder point of each material, from its own history by simulation or by convolution.
+"""Recommendations: the stock levels of each material, from its own history by simulation, convolution or a model.
 
-Reads `histories` and `materials` of this run; writes `inv_recommendation` and `inv_reorder_points`. The materials are
-solved in one pass over rows that hold a whole history each; what a material draws depends on its name and the seed only.
+Reads `histories` and the picks of `backtest`, and of the last release what it need not compute again; writes
+`inv_recommendation`, `inv_reorder_points`, `inv_ltd_quantiles` and `inv_run_audit`. The materials are solved in one pass
+over rows that hold a whole history each; what a material draws depends on its name and the seed only.
 """
 
 from __future__ import annotations
@@ -9,77 +10,110 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from expectations.inventory import histories, inv_recommendation, inv_reorder_points, materials
+from expectations.inventory import (
+    histories,
+    inv_backtest_segments,
+    inv_ltd_quantiles,
+    inv_recommendation,
+    inv_reorder_points,
+    inv_run_audit,
+)
 from spark_jobs.common.reuse import computed_once
-from spark_jobs.common.stage import FromRun, Stage, Write
+from spark_jobs.common.stage import FromRun, Released, Stage, Write
 from spark_jobs.common.window import Window
-from spark_jobs.inventory.chain import Pool
-from spark_jobs.inventory.params import InventoryParams
+from spark_jobs.inventory.carry_over import KEY, carried, unchanged
+from spark_jobs.inventory.economics import with_levels
+from spark_jobs.inventory.params import PICKED, InventoryParams
+from spark_jobs.inventory.pools import class_rates, class_tails
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-KEY = ["location_id", "material_id"]
-NUMBERS = "adi double, cv2 double, p01 double, p11 double, lt_mean double, ltd_mean double, ltd_sd double, "
-ANSWER = (
-    "location_id string, material_id string, class string, n_periods bigint, n_nonzero bigint, "
-    f"{NUMBERS} ltd_mcse double, service_level double, rop double, rop_lo double, rop_hi double, safety_stock double, "
-    "method string, jitter boolean, status string, reason string, "
-    "points array<struct<target: double, point: double, low: double, high: double>>"
+    from spark_jobs.inventory.solve import Pools
+
+NUMBERS = (
+    *("adi", "cv2", "p01", "p11", "lt_mean", "ltd_mean", "ltd_sd", "ltd_mcse"),
+    *("service_level", "rop", "rop_lo", "rop_hi", "shortage", "shortage_now", "gpd_xi", "gpd_beta"),
 )
-STEPS = "class string, n0 bigint, n01 bigint, n1 bigint, n11 bigint"
+ANSWER = (
+    "location_id string, material_id string, class string, n_periods bigint, n_nonzero bigint, n_iterations bigint, "
+    f"{', '.join(f'{name} double' for name in NUMBERS)}, "
+    "method string, jitter boolean, status string, reason string, "
+    "points array<struct<target: double, point: double, low: double, high: double>>, "
+    "quantiles array<struct<q: double, value: double>>, task bigint, seconds double"
+)
 
 
 def transform(
-    demand: DataFrame, master: DataFrame, *, window: Window, params: InventoryParams
-) -> tuple[DataFrame, DataFrame]:
-    """One recommendation a material, one reorder point a material and target."""
-    whole = computed_once(balanced(whole_histories(demand, master), params))
-    solved = computed_once(answers(whole, params, class_pools(whole, params)))
-    dated = as_of(solved, window)
-    return dated.select(*inv_recommendation.TABLE.column_names), reorder_points(dated)
-
-
-def whole_histories(demand: DataFrame, master: DataFrame) -> DataFrame:
-    """A row a material: its quantities in order of time, and its lead times; empty where nothing is known."""
-    from pyspark.sql import functions as F
-
-    in_order = F.sort_array(F.collect_list(F.struct("month", "qty")))
-    history = demand.groupBy(*KEY).agg(F.transform(in_order, lambda month: month["qty"]).alias("quantities"))
-    none = F.array().cast("array<double>")
-    planned = F.when(F.col("lead_time_months").isNotNull(), F.array("lead_time_months")).otherwise(none)
-    return master.join(history, on=KEY, how="full").select(
-        *KEY, "criticality", planned.alias("lead_times"), F.coalesce("quantities", none).alias("quantities")
+    known: DataFrame,
+    segments: DataFrame,
+    before: DataFrame,
+    points_before: DataFrame,
+    quantiles_before: DataFrame,
+    *,
+    window: Window,
+    params: InventoryParams,
+) -> tuple[DataFrame, ...]:
+    """One recommendation a material, one reorder point a material and target, the quantiles, and one row on the run."""
+    same = computed_once(unchanged(known, before, window, params))
+    changed = known.join(same, on=KEY, how="left_anti")
+    solved = computed_once(answers(balanced(changed, params), params, pools(known, segments, params)))
+    dated = with_day(solved, window)
+    told = with_levels(dated.join(facts(known), on=KEY, how="inner"), params).withColumn("computed_on", dated["as_of"])
+    return (
+        told.select(*inv_recommendation.TABLE.column_names).unionByName(carried(before, same, window)),
+        reorder_points(dated).unionByName(carried(points_before, same, window, item="item")),
+        quantiles(dated).unionByName(carried(quantiles_before, same, window)),
+        audit_of(solved, same, window),
     )
 
 
-def balanced(whole: DataFrame, params: InventoryParams) -> DataFrame:
+def balanced(known: DataFrame, params: InventoryParams) -> DataFrame:
     """Spread by the hash of the key: expensive materials (long lead times) end up in all tasks alike.
 
     The number of tasks is given because Spark would judge by bytes, of which there are few, and merge all into one.
     """
-    return whole.repartition(params.apply_tasks, *KEY)
+    from pyspark.sql import functions as F
+
+    stock = F.col("stock_on_hand") + F.coalesce("on_order", F.lit(0.0))
+    wanted = known.select(*KEY, "criticality", "lead_times", "quantities", stock.alias("stock_now"))
+    return wanted.repartition(params.apply_tasks, *KEY)
 
 
-def class_pools(whole: DataFrame, params: InventoryParams) -> dict[str, Pool]:
-    """The rates of each demand class, where a history is to be drawn towards them; at most six rows."""
-    from spark_jobs.inventory import batches
+def pools(known: DataFrame, segments: DataFrame, params: InventoryParams) -> Pools:
+    """Of all materials, changed or not: a changed one gets the same answer as in a run that computes all."""
+    from spark_jobs.inventory.solve import Pools
 
-    if params.kappa == 0:
-        return {}
-    counts = whole.mapInArrow(batches.steps, STEPS).groupBy("class").sum("n0", "n01", "n1", "n11").collect()
-    rates = {name: (_rate(n01, n0), _rate(n11, n1)) for name, n0, n01, n1, n11 in counts}
-    return {name: Pool(p01, p11) for name, (p01, p11) in rates.items() if p01 is not None and p11 is not None}
+    picks = segments.where("picked").select("segment", "target", "method").collect() if params.mode == PICKED else []
+    return Pools(
+        rates=class_rates(known, params),
+        tails=class_tails(known, params),
+        picks={(row.segment, row.target): row.method for row in picks},
+    )
 
 
-def answers(whole: DataFrame, params: InventoryParams, pools: dict[str, Pool]) -> DataFrame:
+def answers(wanted: DataFrame, params: InventoryParams, known_together: Pools) -> DataFrame:
     """The keyed apply over all locations and materials."""
     from spark_jobs.inventory import batches
 
-    return whole.mapInArrow(partial(batches.answers, params=params, pools=pools), ANSWER)
+    return wanted.mapInArrow(partial(batches.answers, params=params, pools=known_together), ANSWER)
 
 
-def as_of(solved: DataFrame, window: Window) -> DataFrame:
+def facts(known: DataFrame) -> DataFrame:
+    """What a recommendation is set beside."""
+    return known.select(
+        *KEY,
+        "criticality",
+        "price",
+        "min_order_qty",
+        "shelf_life_months",
+        "input_hash",
+        "min_level",
+        known["max_level"].alias("max_level_now"),
+    )
+
+
+def with_day(solved: DataFrame, window: Window) -> DataFrame:
     """The day that the window ends with."""
     from pyspark.sql import functions as F
 
@@ -105,14 +139,51 @@ def reorder_points(dated: DataFrame) -> DataFrame:
     )
 
 
-def _rate(steps: int, total: int) -> float | None:
-    return steps / total if total else None
+def quantiles(dated: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    told = dated.select(*KEY, F.explode("quantiles").alias("told"), "as_of")
+    return told.select(*KEY, "told.q", "told.value", "as_of")
+
+
+def audit_of(solved: DataFrame, same: DataFrame, window: Window) -> DataFrame:
+    """How evenly the work was spread: the longest task against the median one."""
+    from pyspark.sql import functions as F
+
+    failed = F.sum(F.when(F.col("status") == "failed", 1).otherwise(0)).alias("failed")
+    tasks = solved.groupBy("task").agg(F.count("*").alias("done"), F.sum("seconds").alias("seconds"), failed)
+    run = tasks.agg(
+        F.coalesce(F.sum("done"), F.lit(0)).alias("recomputed"),
+        F.coalesce(F.sum("failed"), F.lit(0)).alias("failures"),
+        F.count("*").alias("tasks"),
+        F.coalesce(F.sum("seconds"), F.lit(0.0)).alias("seconds"),
+        (F.max("seconds") / F.median("seconds")).alias("straggler_ratio"),
+    )
+    told = run.crossJoin(same.agg(F.count("*").alias("kept"))).withColumns(
+        {
+            "stage": F.lit("recommendations"),
+            "materials": F.col("recomputed") + F.col("kept"),
+            "materials_per_s": F.when(F.col("seconds") > 0, F.col("recomputed") / F.col("seconds")),
+        }
+    )
+    return with_day(told, window).select(*inv_run_audit.TABLE.column_names)
 
 
 STAGE = Stage(
     pipeline="inventory",
     name="recommendations",
-    reads=(FromRun(histories.TABLE, "histories"), FromRun(materials.TABLE, "histories")),
-    writes=(Write(inv_recommendation.TABLE), Write(inv_reorder_points.TABLE)),
+    reads=(
+        FromRun(histories.TABLE, "histories"),
+        FromRun(inv_backtest_segments.TABLE, "backtest"),
+        Released(inv_recommendation.TABLE),
+        Released(inv_reorder_points.TABLE),
+        Released(inv_ltd_quantiles.TABLE),
+    ),
+    writes=(
+        Write(inv_recommendation.TABLE),
+        Write(inv_reorder_points.TABLE),
+        Write(inv_ltd_quantiles.TABLE),
+        Write(inv_run_audit.TABLE),
+    ),
     transform=transform,
 )

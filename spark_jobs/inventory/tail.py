@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST_SIZES = 30
 FEWEST_EXCEEDANCES = 10
+THRESHOLD_QUANTILE = 0.9
 # With a heavier tail the fit says more about the largest observation than about the material.
 LARGEST_SHAPE = 0.7
 
@@ -26,6 +28,28 @@ class Tail:
     scale: float | None
     nll: float | None
     reason: str | None
+
+
+@dataclass(frozen=True)
+class PooledTail:
+    """The tail of a class, of sizes divided by the mean size of their material; no unit."""
+
+    threshold: float
+    shape: float
+    scale: float
+
+    def of(self, sizes: NDArray[np.float64]) -> Tail:
+        """The tail in the units of one material."""
+        mean = float(sizes.mean())
+        above = int((sizes > self.threshold * mean).sum())
+        return Tail(self.threshold * mean, above, self.shape, self.scale * mean, None, None)
+
+
+def own_tail(sizes: NDArray[np.float64]) -> Tail | None:
+    """The tail above the 90th percentile of a material's own sizes; None where they are too few for one."""
+    if len(sizes) < FEWEST_SIZES:
+        return None
+    return fit_tail(sizes, float(np.quantile(sizes, THRESHOLD_QUANTILE)))
 
 
 def fit_tail(sizes: NDArray[np.float64], threshold: float) -> Tail:

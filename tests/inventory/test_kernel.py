@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from spark_jobs.inventory.reorder import moments_of_distribution, moments_of_sample, of_distribution, of_sample
 
 from spark_jobs.inventory import bootstrap, exact
 from spark_jobs.inventory.chain import Chain, Pool, Transitions, fit, transitions
 from spark_jobs.inventory.classes import classify
 from spark_jobs.inventory.lead_time import months_of
 from spark_jobs.inventory.philox import four_words, key_of
-from spark_jobs.inventory.reorder import moments_of_distribution, moments_of_sample, of_distribution, of_sample
 from spark_jobs.inventory.tail import fit_tail
 
 

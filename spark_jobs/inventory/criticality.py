@@ -1,0 +1,65 @@
+"""How critical a material is, where the plant does not say: by its equipment, its lead time and its use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spark_jobs.inventory.params import InventoryParams
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+KEY = ["location_id", "material_id"]
+
+
+def with_criticality(materials: DataFrame, parts: DataFrame, params: InventoryParams) -> DataFrame:
+    """``materials`` (criticality, lead_time_months, used_units and installed_total in it) with criticality,
+    criticality_score and criticality_source.
+
+    Score = weights · (largest criticality among its equipment: H 1, M 1/2, L 0; percentile of the lead time; percentile
+    of the units used), for materials that a bill of materials names. The plant's own word stands over it.
+    """
+    from pyspark.sql import functions as F
+
+    scored = materials.join(equipment(parts), on=KEY, how="left").withColumns(
+        {"_lead": percentile("lead_time_months"), "_used": percentile("used_units")}
+    )
+    score = (
+        params.score_weight_equipment * F.col("_equipment")
+        + params.score_weight_lead_time * F.col("_lead")
+        + params.score_weight_usage * F.col("_used")
+    )
+    plant = F.col("criticality")
+    told = (
+        F.when(F.col("_score") >= params.score_from_h, "H")
+        .when(F.col("_score") >= params.score_from_m, "M")
+        .when(F.col("_score").isNotNull(), "L")
+    )
+    source = F.when(plant.isNotNull(), "plant").when(F.col("_score").isNotNull(), "score").otherwise("none")
+    return scored.withColumn("_score", score).withColumns(
+        {
+            "criticality_source": source,
+            "criticality": F.coalesce(plant, told),
+            "criticality_score": F.col("_score"),
+            "installed_total": F.coalesce("_installed", "installed_total"),
+        }
+    )
+
+
+def equipment(parts: DataFrame) -> DataFrame:
+    """Largest criticality and number of the pieces of equipment that need each material."""
+    from pyspark.sql import functions as F
+
+    weight = F.when(F.col("equipment_criticality") == "H", 1.0).when(F.col("equipment_criticality") == "M", 0.5)
+    return parts.groupBy(*KEY).agg(
+        F.max(weight.otherwise(0.0)).alias("_equipment"), F.sum("installed_count").alias("_installed")
+    )
+
+
+def percentile(column: str) -> Column:
+    """Share of all materials that lie below, 0 to 1; nothing known counts as the lowest."""
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    # One row a material: small enough for the one task that an order over all of them takes.
+    return F.percent_rank().over(W.orderBy(F.col(column).asc_nulls_first()))

@@ -1,0 +1,101 @@
+"""Ingest: what landed of each kind, each row once.
+
+Reads the five landing tables; writes `materials`, `demand_months`, `demand_movements`, `receipts` and
+`installed_parts`. A value that breaks its contract is in quarantine before this stage sees it; a movement in a unit that
+its material is not kept in goes there from here.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from expectations.inventory import (
+    bom,
+    demand_months,
+    demand_movements,
+    installed_parts,
+    lead_times,
+    material_master,
+    materials,
+    monthly_demand,
+    movements,
+    receipts,
+)
+from spark_jobs.common.disposition import DROPPED, drop_later_copies
+from spark_jobs.common.stage import Landed, Stage, Write
+from spark_jobs.common.window import Window
+from spark_jobs.inventory.params import InventoryParams
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from expectations.contract import Table
+
+KEY = ["location_id", "material_id"]
+# Of rows that say something about the same thing, the first by file and row counts.
+ORDER = ["source_file", "source_row"]
+
+
+def transform(
+    master: DataFrame,
+    months: DataFrame,
+    moves: DataFrame,
+    orders: DataFrame,
+    bills: DataFrame,
+    *,
+    window: Window,
+    params: InventoryParams,
+) -> tuple[DataFrame, ...]:
+    """The five tables with `_dropped` marks."""
+    known = first_of_each(master, materials.TABLE)
+    return (
+        known,
+        first_of_each(months, demand_months.TABLE),
+        first_of_each(with_material_unit(moves, known), demand_movements.TABLE),
+        first_of_each(orders, receipts.TABLE),
+        first_of_each(bills, installed_parts.TABLE),
+    )
+
+
+def first_of_each(rows: DataFrame, table: Table) -> DataFrame:
+    """Mark all but the first row of each key as duplicates."""
+    from pyspark.sql import functions as F
+
+    marked = drop_later_copies(rows, [F.col(name) for name in table.key], ORDER)
+    return marked.select(*table.column_names, DROPPED)
+
+
+def with_material_unit(moves: DataFrame, known: DataFrame) -> DataFrame:
+    """Each movement beside the unit that its material is kept in; null where the master does not say."""
+    from pyspark.sql import functions as F
+
+    units = known.where(F.col(DROPPED).isNull()).select(*KEY, F.col("uom").alias("material_uom"))
+    return moves.join(units, on=KEY, how="left")
+
+
+def everything_landed(window: Window, params: InventoryParams) -> Window:
+    """A history is made of all files so far, not of one night's."""
+    return window.extended(before=timedelta(days=params.history_reach_days))
+
+
+STAGE = Stage(
+    pipeline="inventory",
+    name="ingest",
+    reads=(
+        Landed(material_master.TABLE),
+        Landed(monthly_demand.TABLE),
+        Landed(movements.TABLE),
+        Landed(lead_times.TABLE),
+        Landed(bom.TABLE),
+    ),
+    writes=(
+        Write(materials.TABLE, balances="material_master"),
+        Write(demand_months.TABLE, balances="monthly_demand"),
+        Write(demand_movements.TABLE, balances="movements"),
+        Write(receipts.TABLE, balances="lead_times"),
+        Write(installed_parts.TABLE, balances="bom"),
+    ),
+    transform=transform,
+    read_window=everything_landed,
+)
