@@ -40,7 +40,9 @@ def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: list[str]
 
     frame = _markable(frame)
     content = F.xxhash64(*[F.col(f"`{name}`") for name in frame.columns])
-    place = F.row_number().over(W.partitionBy(F.col(DROPPED).isNull(), *keys).orderBy(*order, content))
+    # The hash stands first because a sort compares the first column as a number, and texts one by one.
+    key = (F.xxhash64(*keys), F.col(DROPPED).isNull(), *keys)
+    place = F.row_number().over(W.partitionBy(*key).orderBy(*order, content))
     return drop_where(frame.withColumn("_copy", place), F.col("_copy") > 1, DUPLICATE).drop("_copy")
 
 

@@ -8,25 +8,32 @@ import pytest
 from spark_jobs.inventory import batches
 from spark_jobs.inventory.chain import Pool
 from spark_jobs.inventory.params import InventoryParams, with_overrides
+from spark_jobs.inventory.solve import Pools
+from spark_jobs.inventory.tail import PooledTail
 
 RAW = with_overrides(InventoryParams(), ["kappa=0", "targets=.5,.9", "mode=exact"])
 HISTORY = pa.schema(
     [
         *[(name, pa.string()) for name in ("location_id", "material_id", "criticality")],
         *[(name, pa.list_(pa.float64())) for name in ("lead_times", "quantities")],
+        ("stock_now", pa.float64()),
     ]
 )
+NOTHING = Pools()
 EVERY_OTHER_MONTH = [0.0, 2.0] * 6
 
 
-def row(material: str, quantities: list[float], lead_times: list[float], criticality: str | None = None) -> dict:
+def row(material: str, quantities: list[float], lead_times: list[float], criticality: str | None = None, **more) -> dict:
     known = {"location_id": "L1", "material_id": material, "criticality": criticality}
-    return known | {"lead_times": lead_times, "quantities": quantities}
+    return known | {"lead_times": lead_times, "quantities": quantities} | more
 
 
-def answers(*rows: dict, params: InventoryParams = RAW, pools: dict[str, Pool] | None = None) -> list[dict[str, Any]]:
+def answers(*rows: dict, params: InventoryParams = RAW, pools: Pools = NOTHING) -> list[dict[str, Any]]:
+    """Without the time that they took, which nobody can foretell."""
     batch = pa.RecordBatch.from_pylist(list(rows), schema=HISTORY)
-    return [told for out in batches.answers([batch], params, pools or {}) for told in out.to_pylist()]
+    told = [told for out in batches.answers([batch], params, pools) for told in out.to_pylist()]
+    assert all(one.pop("seconds") > 0 for one in told)
+    return told
 
 
 def points(told: dict[str, Any]) -> list[tuple]:
@@ -38,7 +45,7 @@ def test_a_material_gets_its_level_by_criticality_and_a_point_a_target():
     # After a month with demand there never is one again, so nothing is needed for one month.
     assert (told["class"], told["n_periods"], told["n_nonzero"], told["adi"]) == ("intermittent", 12, 6, 2.0)
     assert (told["p01"], told["p11"], told["service_level"]) == (1.0, 0.0, 0.99)
-    assert (told["rop"], told["ltd_mean"], told["safety_stock"]) == (0.0, 0.0, 0.0)
+    assert (told["rop"], told["ltd_mean"], told["shortage"]) == (0.0, 0.0, 0.0)
     assert (told["status"], told["method"], told["reason"]) == ("computed", "exact", None)
     (two,) = answers(row("m", EVERY_OTHER_MONTH, [2.0], "H"))
     assert (two["rop"], two["rop_lo"], two["rop_hi"], two["ltd_mean"]) == (2.0, 2.0, 2.0, 2.0)
@@ -74,7 +81,7 @@ def test_a_material_that_breaks_the_computation_fails_alone_and_says_why():
 
 def test_the_rates_of_a_class_reach_its_materials():
     shrunk = with_overrides(RAW, ["kappa=2"])
-    (told,) = answers(row("m", EVERY_OTHER_MONTH, [1.0]), params=shrunk, pools={"intermittent": Pool(0.1, 0.4)})
+    (told,) = answers(row("m", EVERY_OTHER_MONTH, [1.0]), params=shrunk, pools=Pools(rates={"intermittent": Pool(0.1, 0.4)}))
     assert told["p01"] == pytest.approx((6 + 2 * 0.1) / (6 + 2))
     assert told["p11"] == pytest.approx((0 + 2 * 0.4) / (5 + 2))
 
@@ -94,3 +101,50 @@ def test_what_a_material_draws_does_not_depend_on_its_neighbours():
     alone = [answers(one, params=drawn)[0] for one in reversed(rows)]
     assert together == alone[::-1]
     assert together != answers(*rows, params=with_overrides(drawn, ["seed=2"]))
+
+
+def test_a_segment_gets_the_method_that_its_back_test_picked():
+    picking = with_overrides(RAW, ["mode=picked", "iterations=500"])
+    picks = Pools(picks={("intermittent/H", 0.99): "tsb_poisson", ("intermittent/M", 0.95): "bootstrap_jitter"})
+    rows = [row(name, EVERY_OTHER_MONTH, [2.0], name) for name in ("H", "M", "L")]
+    told = answers(*rows, params=picking, pools=picks)
+    assert [(one["method"], one["jitter"]) for one in told] == [
+        ("tsb_poisson", False),
+        ("bootstrap", True),
+        ("bootstrap", False),
+    ]
+    assert told[0]["reason"] == "Method picked by the back-test of its segment."
+    assert (told[0]["n_iterations"], told[1]["n_iterations"]) == (0, 500)
+
+
+def test_units_expected_short_from_the_stock_of_today():
+    # In two months of which every other one has a demand of 2, exactly 2 are asked for.
+    some, unknown = answers(row("m", EVERY_OTHER_MONTH, [2.0], stock_now=0.5), row("n", EVERY_OTHER_MONTH, [2.0]))
+    assert (some["shortage_now"], some["shortage"]) == (1.5, 0.0)
+    assert unknown["shortage_now"] is None
+
+
+def test_iterations_double_while_the_interval_is_wide():
+    history = [0.0, 1.0, 0.0, 250.0, 3.0, 0.0, 40.0, 0.0]
+    few, more = (
+        answers(row("m", history, [4.0]), params=with_overrides(RAW, ["mode=bootstrap", "iterations=500", most]))[0]
+        for most in ("most_iterations=500", "most_iterations=5000")
+    )
+    assert (few["n_iterations"], more["n_iterations"]) == (500, 4000)
+    assert more["rop_hi"] - more["rop_lo"] < few["rop_hi"] - few["rop_lo"]
+
+
+def test_a_short_history_takes_the_tail_of_its_class_and_says_so():
+    tailed = with_overrides(RAW, ["mode=bootstrap", "iterations=5000", "tail=true"])
+    pools = Pools(tails={"intermittent": PooledTail(0.9, 0.3, 2.0)})
+    (told,) = answers(row("m", EVERY_OTHER_MONTH, [2.0]), params=tailed, pools=pools)
+    assert told["reason"] == "Too few sizes for a tail of its own: that of the class intermittent."
+    assert (told["gpd_xi"], told["gpd_beta"]) == (0.3, 4.0)
+    assert told["quantiles"][-1]["value"] > 2.0
+    (plain,) = answers(row("m", EVERY_OTHER_MONTH, [2.0]), params=tailed)
+    assert (plain["reason"], plain["gpd_xi"]) == ("Too few sizes for a tail.", None)
+
+
+def test_sizes_of_a_class_are_told_in_units_of_their_mean():
+    batch = pa.RecordBatch.from_pylist([row("m", [0.0, 1.0, 3.0], []), row("n", [0.0], [])], schema=HISTORY)
+    assert [told["size"] for out in batches.scaled_sizes([batch]) for told in out.to_pylist()] == [0.5, 1.5]

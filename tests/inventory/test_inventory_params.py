@@ -28,15 +28,18 @@ def test_a_shortage_that_costs_more_is_made_rarer(criticality: str | None, level
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["mode=guess"], "mode is one of bootstrap, exact"),
+        (["mode=guess"], "mode is one of bootstrap, exact, picked"),
         (["mode=exact", "jitter=true"], "exact mode knows no jitter"),
         (["targets=.5,1"], "between 0 and 1"),
-        (["targets=.5,.50"], "names a target twice"),
+        (["targets=.5,.50"], "name each level once"),
         (["targets=.5,many"], "targets is a float, not 'many'"),
         (["targets="], "targets is a float"),
         (["kappa=-1"], "kappa is at least 0"),
         (["iterations=1"], "iterations at least 2"),
         (["service_level_h=99"], "between 0 and 1"),
+        (["recompute=never"], "recompute is one of changed, full, weekly"),
+        (["full_on_weekday=7"], "0 .Monday. to 6"),
+        (["unreliable_months=2024-13"], "months like 2024-03, not '2024-13'"),
         (["lead=1"], "takes NAME=VALUE"),
     ],
 )

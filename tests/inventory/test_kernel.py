@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from spark_jobs.inventory.reorder import moments_of_distribution, moments_of_sample, of_distribution, of_sample
-
 from spark_jobs.inventory import bootstrap, exact
 from spark_jobs.inventory.chain import Chain, Pool, Transitions, fit, transitions
 from spark_jobs.inventory.classes import classify
+from spark_jobs.inventory.distribution import Known, Simulated
 from spark_jobs.inventory.lead_time import months_of
 from spark_jobs.inventory.philox import four_words, key_of
-from spark_jobs.inventory.tail import fit_tail
+from spark_jobs.inventory.tail import PooledTail, Tail, fit_tail, own_tail
 
 
 def months(*quantities: float) -> np.ndarray:
@@ -169,29 +168,56 @@ def test_jitter_gives_sizes_that_were_never_seen_but_none_below_one():
 
 
 def test_the_reorder_point_is_the_smallest_stock_that_suffices():
-    pmf = np.array([0.5, 0.3, 0.15, 0.05])
-    assert [of_distribution(pmf, q).point for q in (0.5, 0.51, 0.8, 0.95, 0.99)] == [0, 1, 1, 2, 3]
+    known = Known(np.array([0.5, 0.3, 0.15, 0.05]))
+    assert [known.reorder_point(q).point for q in (0.5, 0.51, 0.8, 0.95, 0.99)] == [0, 1, 1, 2, 3]
 
 
 def test_the_interval_of_a_sample_lies_at_the_ranks_of_the_binomial():
     # n = 10,000, q = .95: ranks 9,500 and 9,500 ± 42.7.
-    found = of_sample(np.arange(1.0, 10_001.0), 0.95)
+    found = Simulated(np.arange(1.0, 10_001.0)).reorder_point(0.95)
     assert (found.point, found.low, found.high) == (9500, 9457, 9543)
 
 
 def test_the_interval_stays_inside_of_a_small_sample():
-    found = of_sample(months(1, 2, 3), 0.99)
+    found = Simulated(months(1, 2, 3)).reorder_point(0.99)
     assert (found.point, found.low, found.high) == (3, 2, 3)
 
 
 def test_mean_spread_and_error_of_the_mean():
-    known = moments_of_distribution(np.array([0.5, 0.0, 0.5]))
+    known = Known(np.array([0.5, 0.0, 0.5]))
     assert (known.mean, known.sd, known.mcse) == (1.0, 1.0, 0.0)
-    seen = moments_of_sample(months(1, 3, 1, 3))
+    seen = Simulated(months(1, 1, 3, 3))
     assert (seen.mean, seen.sd, seen.mcse) == pytest.approx((2.0, (4 / 3) ** 0.5, (1 / 3) ** 0.5))
 
 
+@pytest.mark.parametrize(("level", "short"), [(0.0, 1.0), (1.0, 0.5), (2.0, 0.0), (9.0, 0.0)])
+def test_what_is_short_on_average_is_the_same_simulated_and_exact(level, short):
+    assert Known(np.array([0.5, 0.0, 0.5])).expected_short(level) == short
+    assert Simulated(months(0, 0, 2, 2)).expected_short(level) == short
+
+
 # -- the tail of sizes
+
+
+def test_a_tail_gives_sizes_beyond_the_largest_seen_and_no_more_than_five_times_it():
+    always, sizes = Chain(1.0, 1.0, 1), months(*range(1, 11))
+    tail = Tail(threshold=9.0, exceedances=1, shape=0.5, scale=4.0, nll=None, reason=None)
+    drawn = bootstrap.lead_time_demand(1, always, sizes, [1.0], 40_000, False, tail)
+    # One size in ten exceeds the threshold; of those, (1 + ξ x / β)^(-1/ξ) by more than x.
+    for x in (4, 20):
+        share = 0.1 * (1 + 0.5 * (x + 0.5) / 4.0) ** -2
+        assert (drawn > 9 + x).mean() == pytest.approx(share, abs=5 * np.sqrt(share / 40_000))
+    assert (drawn == np.floor(drawn)).all() and 40 < drawn.max() <= 50
+
+
+def test_a_pooled_tail_is_scaled_by_the_mean_of_a_material():
+    found = PooledTail(threshold=2.0, shape=0.3, scale=1.5).of(months(2, 4, 12))
+    assert (found.threshold, found.exceedances, found.shape, found.scale) == (12.0, 0, 0.3, 9.0)
+
+
+def test_a_tail_of_its_own_needs_thirty_sizes():
+    assert own_tail(np.arange(1.0, 30.0)) is None
+    assert own_tail(np.arange(1.0, 201.0)).threshold == pytest.approx(180.1)
 
 
 def test_too_few_exceedances_make_no_tail():

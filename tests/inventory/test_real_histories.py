@@ -11,7 +11,7 @@ import pytest
 
 from spark_jobs.inventory.classes import classify
 from spark_jobs.inventory.params import InventoryParams, with_overrides
-from spark_jobs.inventory.solve import Answer, Material, solve
+from spark_jobs.inventory.solve import Answer, Material, Pools, solve
 from spark_jobs.inventory.tail import fit_tail
 
 TARGETS = (0.5, 0.9, 0.95, 0.99)
@@ -32,7 +32,7 @@ def known(real_data: Path) -> pd.DataFrame:
 
 def answer(part: str, months: float, history: np.ndarray, mode: str) -> Answer:
     material = Material("_", part, history, (months,))
-    return solve(material, with_overrides(COMPARABLE, [f"mode={mode}"]), {})
+    return solve(material, with_overrides(COMPARABLE, [f"mode={mode}"]), Pools())
 
 
 def test_the_classes_of_the_complete_series(histories):
