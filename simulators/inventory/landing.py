@@ -1,0 +1,56 @@
+"""The landing zone: one Parquet file a table with its manifest, a row group a batch, and the list of what is supplied."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from expectations.contract import Table
+
+ARROW = {"string": pa.string(), "double": pa.float64(), "date": pa.date32()}
+
+
+def numbered(prefix: str, count: int, width: int) -> pa.Array:
+    """``prefix`` and a running number from 0, as strings, without a Python loop."""
+    numbers = pc.utf8_lpad(pc.cast(pa.array(np.arange(count)), pa.string()), width, "0")
+    return pc.binary_join_element_wise(pa.scalar(prefix), numbers, "")
+
+
+def pick(names: Sequence[str | None], codes: np.ndarray) -> pa.Array:
+    """Names by code."""
+    return pa.array(names, pa.string()).take(pa.array(codes))
+
+
+def known(values: np.ndarray, is_known: np.ndarray) -> pa.Array:
+    """Values as an array that is null where they are not known."""
+    return pa.array(values, mask=~is_known)
+
+
+def land(table: Table, batches: Iterable[pa.Table], path: Path) -> int:
+    """Write the batches in the columns and types of the contract; returns the number of rows.
+
+    The manifest is written last, so that a reader knows that the file is whole.
+    """
+    schema = pa.schema([(column.name, ARROW[column.type]) for column in table.columns])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer:
+        for batch in batches:
+            writer.write_table(batch.select(schema.names).cast(schema))
+            rows += batch.num_rows
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    manifest = {"rows": rows, "sha256": digest, "time_zone": "UTC"}
+    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    print(f"landed {table.name}: {rows:,} rows, {path.stat().st_size / 1e6:.1f} MB", flush=True)
+    return rows
+
+
+def list_tables(landing: Path, names: Iterable[str]) -> None:
+    """landing.json: the tables that are supplied, even those without a row."""
+    (landing / "landing.json").write_text(json.dumps({"tables": sorted(names)}, indent=2) + "\n", encoding="utf-8")
