@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from spark_jobs.common.report import theme
+from spark_jobs.common.report.layers import HEIGHT, layered
 from spark_jobs.inventory.classes import ADI_CUT, CV2_CUT
 from spark_jobs.inventory.cloud import CRITICALITIES, cloud, named, points
 
 _DECADES = [0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
-_HEIGHT = 320
 _BAR = 22
 
 
@@ -27,7 +27,13 @@ def levels(rows: pd.DataFrame) -> alt.LayerChart:
     def axis(channel: type[Any], name: str, title: str) -> Any:
         # Zero is a level like any other, so the scale is logarithmic above 1 and linear below.
         scale = alt.Scale(type="symlog", constant=1, domain=[0, top * 1.1])
-        return channel(name, type="quantitative", title=title, scale=scale, axis=alt.Axis(values=_DECADES, format="~s"))
+        return channel(
+            name,
+            type="quantitative",
+            title=title,
+            scale=scale,
+            axis=alt.Axis(values=_DECADES, labelExpr="format(datum.value, ',')"),
+        )
 
     ends = pd.DataFrame({"x": [0.0, top], "y": [0.0, top]})
     diagonal = alt.Chart(ends).mark_line(color=theme.GREY, strokeDash=[6, 4], strokeWidth=1).encode(x="x:Q", y="y:Q")
@@ -36,7 +42,7 @@ def levels(rows: pd.DataFrame) -> alt.LayerChart:
         axis(alt.X, "x", "Reorder point in use (units)"),
         axis(alt.Y, "y", "Recommended reorder point (units)"),
     )
-    return _layered(diagonal, drawn)
+    return layered(diagonal, drawn)
 
 
 def quadrants(rows: pd.DataFrame) -> alt.LayerChart:
@@ -48,17 +54,17 @@ def quadrants(rows: pd.DataFrame) -> alt.LayerChart:
     )
     drawn = points(
         cloud(rows, "adi", "cv2"),
-        alt.X("x:Q", title="Months per month with demand (ADI)", scale=alt.Scale(type="log", domainMin=1)),
+        alt.X("x:Q", title="Months per month with demand (ADI)", scale=alt.Scale(type="log", domainMin=1, nice=False)),
         alt.Y("y:Q", title="Squared variation of sizes (CV²)", scale=alt.Scale(type="sqrt", domainMin=0)),
     )
     line = alt.Chart(cuts).mark_rule(color=theme.GREY, strokeDash=[6, 4])
     names = [
         alt.Chart(corners[corners["class"] == name])
         .mark_text(align="left" if x > 1 else "right", baseline="top" if y < 0.5 else "bottom", fontStyle="italic")
-        .encode(text="class:N", x=alt.value(x) if x > 1 else alt.value("width"), y=alt.value(_HEIGHT * y))
+        .encode(text="class:N", x=alt.value(x) if x > 1 else alt.value("width"), y=alt.value(HEIGHT * y))
         for name, x, y in corners.itertuples(index=False, name=None)
     ]
-    return _layered(drawn, line.encode(x="adi:Q"), line.encode(y="cv2:Q"), *names)
+    return layered(drawn, line.encode(x="adi:Q"), line.encode(y="cv2:Q"), *names)
 
 
 def tornado(rows: pd.DataFrame) -> alt.LayerChart:
@@ -80,7 +86,7 @@ def tornado(rows: pd.DataFrame) -> alt.LayerChart:
         )
     )
     zero = alt.Chart(pd.DataFrame({"at": [0]})).mark_rule(color=theme.GREY).encode(x="at:Q")
-    return _layered(shown, zero, height=_BAR * len(bars))
+    return layered(shown, zero, height=_BAR * len(bars))
 
 
 def lead_time_demand(bins: pd.DataFrame, material: pd.DataFrame) -> alt.LayerChart:
@@ -89,14 +95,17 @@ def lead_time_demand(bins: pd.DataFrame, material: pd.DataFrame) -> alt.LayerCha
     """
     # A value that is met exactly has a bin without width: it gets one that can be seen.
     thinnest = float(np.ptp(bins["units"]) or 1) / 150
-    drawn = bins[["units", "width", "probability"]].assign(end=bins["units"] + bins["width"].clip(lower=thinnest))
+    drawn = bins[["units", "width", "probability"]].assign(
+        end=bins["units"] + bins["width"].clip(lower=thinnest), floor=0.0
+    )
     bars = (
         alt.Chart(drawn)
-        .mark_bar(color=theme.SKY)
+        .mark_rect(color=theme.SKY)
         .encode(
             x=alt.X("units:Q", title="Demand over a lead time (units)"),
             x2="end:Q",
             y=alt.Y("probability:Q", title="Share of lead times", axis=alt.Axis(format="%")),
+            y2="floor:Q",
             tooltip=["units:Q", "width:Q", "probability:Q"],
         )
     )
@@ -105,7 +114,7 @@ def lead_time_demand(bins: pd.DataFrame, material: pd.DataFrame) -> alt.LayerCha
     rule = point.mark_rule(color=theme.VERMILLION, strokeWidth=2).encode(
         x="rop:Q", tooltip=["rop:Q", "rop_lo:Q", "rop_hi:Q", "service_level:Q"]
     )
-    return _layered(bars, interval, rule)
+    return layered(bars, interval, rule)
 
 
 def service_levels(rows: pd.DataFrame) -> alt.LayerChart:
@@ -115,7 +124,7 @@ def service_levels(rows: pd.DataFrame) -> alt.LayerChart:
         y=alt.Y(
             "target:Q",
             title="Cycle-service level",
-            axis=alt.Axis(format=".0%"),
+            axis=alt.Axis(format="~%", values=known["target"].tolist()),
             scale=alt.Scale(zero=False, nice=False),
         )
     )
@@ -124,7 +133,7 @@ def service_levels(rows: pd.DataFrame) -> alt.LayerChart:
         x=at, order="target:Q", tooltip=["target:Q", "reorder_point:Q", "ci_low:Q", "ci_high:Q"]
     )
     interval = base.mark_rule(color=theme.ORANGE, strokeWidth=4, opacity=0.7).encode(x="ci_low:Q", x2="ci_high:Q")
-    return _layered(interval, line)
+    return layered(interval, line)
 
 
 def convergence(rows: pd.DataFrame) -> alt.LayerChart:
@@ -136,69 +145,18 @@ def convergence(rows: pd.DataFrame) -> alt.LayerChart:
     )[last > 0]
     base = alt.Chart(shares).encode(
         x=alt.X("iterations:Q", title="Iterations", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s")),
-        color=alt.Color("name:N", title=None),
     )
     scale = alt.Scale(zero=False)
     title = "Reorder point, of the last one"
     line = base.mark_line(point=True).encode(
+        color=alt.Color("name:N", title=None, legend=alt.Legend(columns=1)),
         y=alt.Y("rop:Q", title=title, axis=alt.Axis(format="%"), scale=scale),
         tooltip=["name:N", "iterations:Q", "rop:Q"],
     )
-    band = base.mark_area(opacity=0.15).encode(y=alt.Y("rop_lo:Q", scale=scale), y2="rop_hi:Q")
-    return _layered(band, line)
-
-
-def calibration(segments: pd.DataFrame) -> alt.LayerChart:
-    """Service aimed at against service achieved; rows of inv_backtest_segments. Segments of one target stand side by
-    side, in the order of their names.
-    """
-    place = segments.groupby("target")["segment"].rank(method="first")
-    among = segments.groupby("target")["segment"].transform("size")
-    targets = np.sort(segments["target"].unique())
-    apart = float(np.diff(targets).min()) if len(targets) > 1 else 0.02
-    figures = ["segment", "method", "target", "achieved_cycle", "achieved_lo", "achieved_hi", "windows"]
-    shown = segments[figures].assign(at=segments["target"] + (place - (among + 1) / 2) / among * apart * 0.7)
-    base = alt.Chart(shown).encode(
-        x=alt.X(
-            "at:Q", title="Target", axis=alt.Axis(format=".0%", values=targets.tolist()), scale=alt.Scale(zero=False)
-        ),
-        color=alt.Color("method:N", title=None),
+    band = base.mark_area(opacity=0.15).encode(
+        color=alt.Color("name:N", legend=None), y=alt.Y("rop_lo:Q", scale=scale), y2="rop_hi:Q"
     )
-    percent, scale = alt.Axis(format=".0%"), alt.Scale(zero=False)
-    achieved = base.mark_point().encode(
-        y=alt.Y("achieved_cycle:Q", title="Achieved", axis=percent, scale=scale),
-        shape=alt.Shape("method:N", title=None),
-        tooltip=[
-            "segment:N",
-            "method:N",
-            "target:Q",
-            "achieved_cycle:Q",
-            "achieved_lo:Q",
-            "achieved_hi:Q",
-            "windows:Q",
-        ],
-    )
-    interval = base.mark_rule().encode(y="achieved_lo:Q", y2="achieved_hi:Q")
-    ends = pd.DataFrame({"at": [targets.min(), targets.max()]})
-    diagonal = alt.Chart(ends).mark_line(color=theme.GREY, strokeDash=[6, 4], strokeWidth=1).encode(x="at:Q", y="at:Q")
-    return _layered(diagonal, interval, achieved)
-
-
-def trade_off(segment: pd.DataFrame) -> alt.LayerChart:
-    """What each method's service costs; rows of inv_backtest_segments of one segment, a line a method."""
-    figures = ["method", "target", "holding_value", "achieved_fill", "stockouts"]
-    known = segment.dropna(subset=["holding_value", "achieved_fill"])[figures]
-    base = alt.Chart(known).encode(
-        x=alt.X(
-            "holding_value:Q", title="Mean value in stock", axis=alt.Axis(format="~s"), scale=alt.Scale(zero=False)
-        ),
-        y=alt.Y("achieved_fill:Q", title="Demand met at once", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=False)),
-        color=alt.Color("method:N", title=None),
-        tooltip=["method:N", "target:Q", "holding_value:Q", "achieved_fill:Q", "stockouts:Q"],
-    )
-    line = base.mark_line(strokeWidth=1).encode(order="target:Q")
-    marks = base.mark_point(size=70).encode(shape=alt.Shape("method:N", title=None))
-    return _layered(line, marks)
+    return layered(band, line, legend_of_last=True)
 
 
 def excess(rows: pd.DataFrame, whole: float) -> alt.LayerChart:
@@ -209,12 +167,18 @@ def excess(rows: pd.DataFrame, whole: float) -> alt.LayerChart:
     bars = bars[["name", "excess_value", "excess_units", "action"]]
     bars["down_to_it"] = bars["excess_value"].cumsum() / whole
     base = alt.Chart(bars).encode(
-        x=alt.X("excess_value:Q", title="Value above the recommended level", axis=alt.Axis(format="~s")),
+        x=alt.X(
+            "excess_value:Q",
+            title="Excess value",
+            axis=alt.Axis(format="~s"),
+            # Room for the share beside the longest bar, on a phone too.
+            scale=alt.Scale(domain=[0, float(bars["excess_value"].max()) * 1.25]),
+        ),
         y=alt.Y("name:N", title=None, sort=bars["name"].tolist()),
         tooltip=["name:N", "excess_value:Q", "excess_units:Q", "action:N", alt.Tooltip("down_to_it:Q", format=".0%")],
     )
     share = base.mark_text(align="left", dx=4).encode(text=alt.Text("down_to_it:Q", format=".0%"))
-    return _layered(base.mark_bar(), share, height=_BAR * len(bars))
+    return layered(base.mark_bar(), share, height=_BAR * len(bars))
 
 
 def budget(rows: pd.DataFrame) -> alt.LayerChart:
@@ -239,12 +203,7 @@ def budget(rows: pd.DataFrame) -> alt.LayerChart:
             tooltip=["criticality:N", "measure:N", "value:Q"],
         )
     )
-    return _layered(bars)
-
-
-def _layered(*layers: alt.Chart, height: int = _HEIGHT) -> alt.LayerChart:
-    """One chart over another, as wide as the page lets it be."""
-    return alt.LayerChart(layer=list(layers), width="container", height=height)
+    return layered(bars)
 
 
 def _largest_first(rows: pd.DataFrame, column: str) -> list[str]:

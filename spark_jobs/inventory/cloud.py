@@ -44,8 +44,10 @@ def cloud(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     # A column of nothing but zeros has one cell.
     cells = (logs / logs.max().replace(0, 1) * _GRID).round()
     means = {"x": "mean", "y": "mean", "materials": "sum"}
+    # The largest first, so that no mark lies hidden under another.
     grouped = materials.join(cells).groupby(["criticality", *cells.columns])
-    return grouped.agg(means).reset_index("criticality").reset_index(drop=True)
+    counted = grouped.agg(means).sort_values("materials", ascending=False)
+    return counted.reset_index("criticality").reset_index(drop=True)
 
 
 def points(materials: pd.DataFrame, x: Any, y: Any) -> alt.Chart:
@@ -62,6 +64,8 @@ def points(materials: pd.DataFrame, x: Any, y: Any) -> alt.Chart:
         "tooltip": ["criticality:N", "x:Q", "y:Q", "materials:Q" if counted else "name:N"],
     }
     if counted:
-        channels["size"] = alt.Size("materials:Q", title="Materials", scale=alt.Scale(range=[15, 700]))
-    drawn: alt.Chart = alt.Chart(materials).mark_point(filled=True, opacity=0.55).encode(**channels)
+        channels["size"] = alt.Size("materials:Q", title="Materials", scale=alt.Scale(range=[6, 400]))
+    drawn: alt.Chart = (
+        alt.Chart(materials).mark_point(filled=not counted, opacity=0.8 if counted else 0.55).encode(**channels)
+    )
     return drawn

@@ -4,7 +4,7 @@ import pandas as pd
 
 from spark_jobs.common.report import Section
 from spark_jobs.common.report.frames import Read
-from spark_jobs.inventory import charts
+from spark_jobs.inventory import backtest_charts, charts
 from spark_jobs.inventory.cloud import named
 from spark_jobs.inventory.report_stock import KEY, nothing
 
@@ -23,8 +23,8 @@ def lead_time_demand(read: Read) -> Section:
     bins = distributions.merge(material[KEY], on=KEY).sort_values("units")
     says = (
         f"{named(material)['name'].iloc[0]}: {_why_chosen(material)} Its reorder point (line) is {row['rop']:,.4g} units, with "
-        f"a 95 % interval of {row['rop_lo']:,.4g} to {row['rop_hi']:,.4g} (shaded); it covers the demand of "
-        f"{row['service_level']:.1%} of the lead times."
+        f"a 95 % interval of {row['rop_lo']:,.4g} to {row['rop_hi']:,.4g} (shaded); it is to cover "
+        f"{100 * row['service_level']:.4g} % of the lead times."
     )
     return Section(title, says, charts.lead_time_demand(bins, material), _plain(bins))
 
@@ -75,7 +75,9 @@ def calibration(read: Read) -> Section:
         f"above the dashed line the target was reached; in {reached:.0%} of them the interval reaches it. Segments of one "
         "target stand side by side. The table holds all methods."
     )
-    return Section(title, says, charts.calibration(picked), _plain(rows.sort_values(["segment", "target", "method"])))
+    return Section(
+        title, says, backtest_charts.calibration(picked), _plain(rows.sort_values(["segment", "target", "method"]))
+    )
 
 
 def trade_off(read: Read) -> Section:
@@ -91,7 +93,7 @@ def trade_off(read: Read) -> Section:
         "through its targets. Of two methods the one further up and left is better."
     )
     part = known[known["segment"] == segment]
-    return Section(title, says, charts.trade_off(part), _plain(part.sort_values(["method", "target"])))
+    return Section(title, says, backtest_charts.trade_off(part), _plain(part.sort_values(["method", "target"])))
 
 
 def chosen(read: Read) -> pd.DataFrame:

@@ -30,10 +30,9 @@ def at_a_glance(read: Read) -> Section:
         "value_at_risk": "Value at risk",
     }
     figures += [(name, round(float(sums[column].sum()))) for column, name in worth.items() if len(sums)]
-    listed = [f"{name} {number:,}" for name, number in figures]
-    says = f"{', '.join(listed[:5])}. " + (
-        f"{', '.join(listed[5:])}." if len(sums) else "No material has a price, so no value is known."
-    )
+    listed = [f"{name}: {number:,}" for name, number in figures]
+    worth_said = ", ".join(listed[5:]) if len(sums) else "No material has a price, so no value is known"
+    says = f"{', '.join(listed[:5])}. {worth_said}."
     return Section("At a glance", says, None, pd.DataFrame(figures, columns=["figure", "number"]))
 
 
@@ -44,8 +43,8 @@ def failed(read: Read) -> Section:
     if rows.empty:
         return Section("Failed materials", "None: every material has an answer.", None, rows)
     reasons = rows["reason"].fillna("no reason given").value_counts()
-    said = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.head(5).items())
-    says = f"{len(rows):,} materials have no recommendation and keep their levels. {said}."
+    said = "; ".join(f"{count:,} × {reason}" for reason, count in reasons.head(5).items())
+    says = f"Materials without a recommendation, which keep the levels they have: {len(rows):,}. Reasons: {said}"
     return Section("Failed materials", says, None, _part(rows.sort_values(KEY), *KEY, "criticality", "reason"))
 
 
@@ -55,8 +54,8 @@ def budget(read: Read) -> Section:
     if rows.empty:
         return nothing(title, "no material has a price")
     says = (
-        "Blue: stock on hand. Green: mean stock under the recommendation. Red: demand expected to be short over a lead "
-        "time if nothing is ordered. H stops the plant, M hampers it, L is felt later, - is not judged."
+        "In stock: what is on hand. Recommended: mean stock under the recommendation. At risk: demand expected to be short "
+        "over a lead time from today's stock and orders. H stops the plant, M hampers it, L is felt later, - is not judged."
     )
     return Section(title, says, charts.budget(rows), rows.drop(columns=["tier", "release_id"], errors="ignore"))
 
@@ -69,7 +68,7 @@ def levels(read: Read) -> Section:
         return nothing(title, "no material has both a recommended reorder point and one in use today")
     says = (
         f"Above the dashed line the recommendation is higher than today's level, below it lower. {_shown_as(len(known))} "
-        f"{len(rows) - len(known):,} materials without a level of today or a recommendation are left out. The table holds "
+        f"{_left_out(len(rows) - len(known), 'without a level of today or a recommendation')}The table holds "
         f"the {min(ROWS, len(known)):,} with the largest difference."
     )
     apart = known.assign(difference=known["rop"] - known["current_min"])
@@ -126,8 +125,8 @@ def quadrants(read: Read) -> Section:
         return nothing(title, "no material has demand in two months or more")
     says = (
         "Right: asked for seldom. Up: in sizes that vary much. The dashed lines are the cuts 1.32 and 0.49 of Syntetos, "
-        f"Boylan and Croston (2005). {_shown_as(len(known))} {len(rows) - len(known):,} materials with demand in fewer "
-        "than two months are left out."
+        f"Boylan and Croston (2005). {_shown_as(len(known))} "
+        f"{_left_out(len(rows) - len(known), 'with demand in fewer than two months')}"
     )
     counted = rows.assign(**{"class": rows["class"].fillna("-"), "criticality": rows["criticality"].fillna("-")})
     table = counted.groupby(["class", "criticality"]).size().rename("materials").reset_index()
@@ -143,6 +142,10 @@ def _shown_as(materials: int) -> str:
     if materials > MANY:
         return f"{materials:,} materials are too many to draw one by one: a mark stands for all that lie near it, larger for more."
     return "Each mark is a material." if materials != 1 else "The mark is the only such material."
+
+
+def _left_out(materials: int, which: str) -> str:
+    return f"Left out: {materials:,} {which}. " if materials else ""
 
 
 def _largest(rows: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -1,13 +1,16 @@
 """Inventory's report: what each section shows of small tables, what it says when there is nothing, and the upload file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from adbc_driver_postgresql import dbapi
 from playwright.sync_api import sync_playwright
+from signalbox.stages import WriteReport
 
 from expectations.contract import Table
 from expectations.inventory import (
@@ -20,7 +23,9 @@ from expectations.inventory import (
     inv_reorder_points,
     inv_stock_policy,
 )
+from platform_local.postgres import Cluster
 from spark_jobs.__main__ import main
+from spark_jobs.common import serve
 from spark_jobs.common.report import Section
 from spark_jobs.inventory import charts, report
 from spark_jobs.inventory.cloud import MANY, cloud
@@ -175,15 +180,17 @@ def unpriced() -> Marts:
 
 def test_the_header_counts_materials_and_their_worth() -> None:
     assert section("At a glance", Marts()).says == (
-        "Materials 4, with a recommendation 2, without any demand 1, failed 1, with a price 4. "
-        "Value in stock 1,234, Value recommended 900, Value at risk 7."
+        "Materials: 4, with a recommendation: 2, without any demand: 1, failed: 1, with a price: 4. "
+        "Value in stock: 1,234, Value recommended: 900, Value at risk: 7."
     )
     assert report.subtitle(Marts()) == "As of 2024-03-12. Values are in the currency of the prices."
 
 
 def test_a_failed_material_is_listed_with_its_reason() -> None:
     found = section("Failed materials", Marts())
-    assert "1 materials have no recommendation and keep their levels. 1: The price is 0." in found.says
+    assert found.says == (
+        "Materials without a recommendation, which keep the levels they have: 1. Reasons: 1 × The price is 0."
+    )
     assert found.table.to_dict("list") == {
         "location_id": ["OSL"],
         "material_id": ["fuse"],
@@ -293,6 +300,33 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     command = ["report", "inventory", "--tables", str(Marts().export(tmp_path)), "--out", str(tmp_path)]
     assert main(command) == 0
     assert "Inventory: recommended stock levels" in (tmp_path / "inventory.html").read_text()
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The tables above as marts of a serving database; yields the folder for reports."""
+    cluster = Cluster(tmp_path / "postgres", throw_away=True)
+    cluster.start()
+    monkeypatch.setenv("SIGNALBOX_MARTS_URL", cluster.url("marts"))
+    monkeypatch.setenv("SIGNALBOX_REPORTS", str(tmp_path / "reports"))
+    with dbapi.connect(serve.marts_uri()) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA inventory")
+        for name, rows in Marts().frames.items():
+            cursor.adbc_ingest(
+                name, pa.Table.from_pandas(rows.assign(tier="settled", release_id=1)), db_schema_name="inventory"
+            )
+            cursor.execute(f"CREATE VIEW inventory.{name}_current AS SELECT * FROM inventory.{name}")
+        connection.commit()
+    yield tmp_path / "reports"
+    cluster.stop()
+    cluster.remove()
+
+
+def test_the_task_writes_the_same_report_from_the_served_marts(served: Path, tmp_path: Path) -> None:
+    WriteReport(task_id="report", pipeline="inventory").execute({})
+    main(["report", "inventory", "--tables", str(Marts().export(tmp_path)), "--out", str(tmp_path)])
+    for name in ("inventory.html", "inventory_upload.csv"):
+        assert (served / name).read_text() == (tmp_path / name).read_text()
 
 
 @pytest.mark.browser

@@ -165,6 +165,7 @@ def test_an_empty_section_has_neither_table_nor_download() -> None:
         pytest.param("＠SUM(A1)", "'＠SUM(A1)", id="a full-width sign"),
         pytest.param(" \t@x", "' \t@x", id="a formula after blanks"),
         pytest.param("a;=1+1", "a;'=1+1", id="a formula where the separator is a semicolon"),
+        pytest.param("-", "-", id="a lone dash stays"),
         pytest.param("bolt-M8 = 3", "bolt-M8 = 3", id="signs within a text stay"),
     ],
 )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-# Where a cell begins for a spreadsheet, whichever separator its country has, a sign (full-width ones too) makes a formula.
-_FORMULA = re.compile(r"(^|[;,\t\r\n])(\s*[=+\-@＝＋－＠])")
+# Where a cell begins for a spreadsheet, whichever separator its country has, a sign (full-width ones too) makes a formula
+# of what follows. A sign that is all of the text makes none.
+_FORMULA = re.compile(r"(^|[;,\t\r\n])(\s*[=+\-@＝＋－＠](?!$))")
 
 
 def without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":

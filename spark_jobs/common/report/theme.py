@@ -34,7 +34,8 @@ CONFIG: dict[str, Any] = {
     # Below the chart, where a phone has room for it.
     "legend": {
         "orient": "bottom",
-        "columns": 3,
+        "columns": 2,
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 8}},
         "labelColor": _TEXT,
         "titleColor": _TEXT,
         "labelFontSize": 12,
