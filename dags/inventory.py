@@ -4,13 +4,14 @@
 (`monthly_demand`), all that have landed so far.
 
 **Writes** the lake tables `lake.inventory.*`, each as a whole, and in PostgreSQL the marts `inv_recommendation` and
-`inv_reorder_points`.
+`inv_reorder_points`. From the marts it makes a report, `inventory.html`, and the file that planners upload.
 
 **Read by** planners, who set reorder points from it.
 
 **If it fails**, readers keep the whole previous release; yesterday's reorder points are as good as today's for most
 materials. A red checkpoint says in one sentence which rule failed: mend the input and *Clear* that checkpoint, which
-builds its stage anew. A single material that cannot be computed does not fail the run: its row says `failed` and why.
+builds its stage anew. When only `report` is red, the marts are new and the page is not: clear that task alone. A single
+material that cannot be computed does not fail the run: its row says `failed` and why.
 """
 
 from airflow.sdk import dag
@@ -28,7 +29,8 @@ def inventory() -> None:
     ingest, histories = run.stage("ingest"), run.stage("histories")
     backtest, recommendations, review = run.stage("backtest"), run.stage("recommendations"), run.stage("review")
 
-    window >> ingest >> histories >> backtest >> recommendations >> review >> run.release() >> run.serve() >> close
+    window >> ingest >> histories >> backtest >> recommendations >> review
+    review >> run.release() >> run.serve() >> run.report() >> close
 
 
 inventory()

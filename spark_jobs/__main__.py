@@ -1,4 +1,4 @@
-"""``python -m spark_jobs``: run a pipeline, one of its steps, its simulator or an importer.
+"""``python -m spark_jobs``: run a pipeline, one of its steps, its simulator, an importer or its report.
 
 Exit status: 0 done, 3 blocked by a checkpoint (the rule is printed), 4 nothing to do, 2 wrong arguments, 1 any other error.
 """
@@ -15,6 +15,7 @@ import simulators
 from platform_local.problem import Problem
 from spark_jobs.common import job, local_run, pipelines
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain, disk_full_in_words
+from spark_jobs.common.report import command as report_command
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -52,6 +53,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
     _add_importers(commands, "import" in argv)
     job.add_commands(commands)
     job.add_override(commands)
+    report_command.add_command(commands)
     return parser
 
 

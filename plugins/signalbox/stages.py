@@ -5,8 +5,10 @@ the work that needs it. What follows a stage hangs on its checkpoint; teardowns 
 """
 
 import logging
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -55,6 +57,10 @@ class Pipeline:
     def serve(self) -> BaseOperator:
         """Bring the release's marts to PostgreSQL."""
         return self._on_connect("serve", assets.marts(self.slug, self.cadence))
+
+    def report(self) -> BaseOperator:
+        """Write the report of what was served; should it fail, the release and its marts stand all the same."""
+        return WriteReport(task_id="report", pipeline=self.slug)
 
     def close(self) -> BaseOperator:
         """Last of all, whatever came of the run: give its lease back. A teardown, so it turns no red run green."""
@@ -125,6 +131,20 @@ class Checkpoint(BaseOperator):
             raise AirflowFailException(verdict.sentence)
         self.log.log(logging.WARNING if verdict.status == "warn" else logging.INFO, "%s", verdict.sentence)
         return verdict.status
+
+
+class WriteReport(BaseOperator):
+    """Writes the pipeline's page and upload file from the served marts into ``SIGNALBOX_REPORTS``; no Spark in it."""
+
+    def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+
+    def execute(self, context: "Context") -> None:
+        from spark_jobs.common.report import command
+
+        for path in command.write(self.pipeline, Path(os.environ["SIGNALBOX_REPORTS"])):
+            self.log.info("Written: %s", path)
 
 
 class CloseRun(BaseOperator):

@@ -71,14 +71,14 @@ def serve(spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ..
                 rows = lake.read(name, newest.snapshots[name]).where(scope).select(*mart.table.column_names)
                 loads.append((mart, scope, rows.toArrow()))
         ledger.require_current(attempt)
-        counts = _publish(_marts_uri(), attempt, newest, loads)
+        counts = _publish(marts_uri(), attempt, newest, loads)
         faults.point("before_served_row")
         ledger.mark_served(pending, counts)
         _log.info("%s %s: served %s", run.pipeline, run.window, counts)
         return counts
 
 
-def _marts_uri() -> str:
+def marts_uri() -> str:
     """libpq's form of ``SIGNALBOX_MARTS_URL``."""
     url = os.environ.get("SIGNALBOX_MARTS_URL")
     if not url:

@@ -64,6 +64,11 @@ def test_clearing_serve_releases_nothing_again(dag_id):
     assert cleared(dag_id, "serve") == {"serve", "close"}
 
 
+def test_clearing_a_report_serves_nothing_again():
+    assert cleared("inventory_nightly", "report") == {"report", "close"}
+    assert scheduled("inventory_nightly").get_task("report").upstream_task_ids == {"serve"}
+
+
 @pytest.mark.parametrize("dag_id", DAG_IDS)
 def test_a_run_is_judged_by_its_last_step_and_never_by_a_teardown(dag_id):
     dag = scheduled(dag_id)

@@ -70,6 +70,7 @@ def test_every_variable_that_jobs_read_is_set(caller, tmp_path):
     port = environ["SIGNALBOX_PG_PORT"]
     assert environ["SIGNALBOX_LANDING"] == f"{home}/landing"
     assert environ["SIGNALBOX_WAREHOUSE"] == f"file://{home}/warehouse"
+    assert environ["SIGNALBOX_REPORTS"] == f"{home}/reports"
     assert environ["SIGNALBOX_CATALOG_URI"] == f"jdbc:postgresql://127.0.0.1:{port}/catalog"
     assert environ["SIGNALBOX_LEDGER_URL"].startswith("postgresql+psycopg2://ledger:")
     assert environ["SIGNALBOX_MARTS_URL"].endswith(f"@127.0.0.1:{port}/marts")

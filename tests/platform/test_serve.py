@@ -269,7 +269,7 @@ def test_an_attempt_that_slept_until_a_later_one_had_served_changes_nothing(shop
     (release, *_) = shop.ledger.releases(shop.slug, "settled")
     old = pa.table({"day": [TUESDAY], "total": [1.0]})
     with pytest.raises(Settled, match=r"A later attempt has served the settled tier of shop\d+ meanwhile"):
-        serving._publish(serving._marts_uri(), slept, release, [(marts(shop.slug)[0], "true", old)])
+        serving._publish(serving.marts_uri(), slept, release, [(marts(shop.slug)[0], "true", old)])
     assert shop.shown() == ([20.0], 10, 20.0)
 
 
@@ -296,7 +296,7 @@ def test_every_column_type_arrives_in_postgresql_as_it_was(shop: Shop) -> None:
     attempt = shop.ledger.begin(run, "serve")
     release = Release(1, shop.slug, "settled", run.run_key, run.window, {}, HOUR.start)
     mart = serving.Mart("wide", table, day="c6")
-    assert serving._publish(serving._marts_uri(), attempt, release, [(mart, "true", rows)]) == {"wide": 2}
+    assert serving._publish(serving.marts_uri(), attempt, release, [(mart, "true", rows)]) == {"wide": 2}
     listed = ", ".join(column.name for column in columns)
     assert shop.ask(f"SELECT {listed} FROM {{s}}.wide ORDER BY c6") == [tuple(values), tuple(nothing)]
 

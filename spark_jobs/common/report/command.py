@@ -1,0 +1,62 @@
+"""``report``: write a pipeline's report page and the file that its readers upload."""
+
+import argparse
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+from spark_jobs.common import pipelines
+from spark_jobs.common.report import frames
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The sub-command; what draws and reads loads only when it runs."""
+    meaning = "write a pipeline's report, one HTML page, and its upload file"
+    parser = commands.add_parser("report", help=meaning, description=meaning)
+    parser.add_argument("slug", help="the pipeline, e.g. inventory")
+    parser.add_argument(
+        "--tables", type=Path, help="folder of tables that `run --export` wrote; default: the serving database"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write into")
+    parser.set_defaults(handler=_report)
+
+
+def write(slug: str, folder: Path, tables: Path | None = None) -> tuple[Path, Path]:
+    """Write ``<slug>.html`` and ``<slug>_upload.csv`` into the folder; each is the old one or the new one, whole.
+
+    Raises ``ValueError`` for a pipeline that has no report and for a table that is missing.
+    """
+    from spark_jobs.common.report.page import page
+    from spark_jobs.common.report.spreadsheet import csv_text
+
+    module = _module(slug)
+    with frames.exported(tables) if tables else frames.served(slug) as read:
+        html = page(module.TITLE, module.subtitle(read), module.sections(read))
+        upload = csv_text(module.upload(read))
+    folder.mkdir(parents=True, exist_ok=True)
+    return _replace(folder / f"{slug}.html", html), _replace(folder / f"{slug}_upload.csv", upload)
+
+
+def _report(args: argparse.Namespace) -> None:
+    for path in write(args.slug, args.out, args.tables):
+        print(path)
+
+
+def _module(slug: str) -> ModuleType:
+    pipelines.pipeline(slug)
+    name = f"spark_jobs.{slug}.report"
+    if importlib.util.find_spec(name) is None:
+        raise ValueError(f"Pipeline {slug} has no report.")
+    return importlib.import_module(name)
+
+
+def _replace(path: Path, text: str) -> Path:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
