@@ -1,10 +1,12 @@
-"""``make bench``: the full metro day beside its budgets, our cleaning and our punctuality beside DuckDB's."""
+"""``make bench``: the full metro day beside its budgets, our cleaning and our punctuality beside DuckDB's; the headline
+run of inventory beside its bare kernel.
+"""
 
 import argparse
 import os
 from pathlib import Path
 
-from benchmarks import aggregation, cleaning, day
+from benchmarks import aggregation, cleaning, day, inventory
 from platform_local.environment import ROOT, Settings
 from platform_local.service_day import land_anew
 
@@ -14,15 +16,18 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="1.0 is the full day: 170,000 movements, 3 million readings"
     )
-    parser.add_argument("--only", choices=("day", "cleaning"), help="one part; default both")
+    parser.add_argument("--only", choices=("day", "cleaning", "inventory"), help="one part; default all")
     args = parser.parse_args()
     home = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var")).absolute() / "bench"
     settings = Settings({**os.environ, "SIGNALBOX_HOME": str(home)})
-    land_anew(settings, args.scale)
-    if args.only != "day":
+    if args.only != "inventory":
+        land_anew(settings, args.scale)
+    if args.only in (None, "cleaning"):
         cleaning.compare(Path(settings.environment()["SIGNALBOX_LANDING"]), home)
-    if args.only != "cleaning":
+    if args.only in (None, "day"):
         aggregation.compare(settings, day.measure(settings))
+    if args.only in (None, "inventory"):
+        inventory.compare(home)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,9 @@ class Rule:
         # ExpectCompoundColumnsToBeUnique says the same, and sorts all rows three times to find it out.
         listed = ", ".join(f"`{column}`" for column in columns)
         given = " AND ".join(f"`{column}` IS NOT NULL" for column in columns)
-        repeated = f"SELECT {listed}, count(*) AS rows FROM {{batch}} WHERE {given} GROUP BY {listed} HAVING count(*) > 1"
+        repeated = (
+            f"SELECT {listed}, count(*) AS rows FROM {{batch}} WHERE {given} GROUP BY {listed} HAVING count(*) > 1"
+        )
         return Rule.none(name, repeated, said, severity)
 
     @staticmethod

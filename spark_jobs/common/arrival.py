@@ -53,8 +53,7 @@ def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) ->
     raw = spark.read.parquet(*[f"file://{file.staged}" for file in files]).withColumns(
         {"_path": F.col("_metadata.file_path"), "_place": F.col("_metadata.row_index")}
     )
-    by_path = F.create_map(*[F.lit(part) for file in files for part in (file.staged.name, file.name)])
-    file = F.element_at(by_path, F.element_at(F.split("_path", "/"), -1))
+    file = _file_name(files)
     row = F.col(ROW if ROW in schema.names else "_place")
     casts = {c.name: _cast(c, schema, zone) for c in table.columns if c.name not in SOURCE_COLUMNS}
     own = [F.expr(sql).alias(name) for name, sql in casts.items()]
@@ -63,6 +62,16 @@ def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) ->
     source_row = F.col("source_row").cast("bigint") if "source_row" in schema.names else row
     origin = [source_file.alias("source_file"), source_row.alias("source_row"), file.alias("_file"), row.alias("_row")]
     return raw.select(*own, *origin, _as_read(schema).alias("_raw"), _broken(schema, casts).alias("_broken_rule"))
+
+
+def _file_name(files: list[LandedFile]) -> Any:
+    """The landing file that a row came from; of one file alone nothing need be looked up."""
+    from pyspark.sql import functions as F
+
+    if len(files) == 1:
+        return F.lit(files[0].name)
+    by_path = F.create_map(*[F.lit(part) for file in files for part in (file.staged.name, file.name)])
+    return F.element_at(by_path, F.element_at(F.split("_path", "/"), -1))
 
 
 def _as_read(schema: pa.Schema) -> Any:

@@ -65,7 +65,9 @@ def convergence(batches: Iterable[pa.RecordBatch], params: InventoryParams) -> I
         yield pa.RecordBatch.from_pylist(rows)
 
 
-def _drawn(batches: Iterable[pa.RecordBatch], params: InventoryParams) -> Iterator[tuple[dict[str, Any], np.ndarray, float]]:
+def _drawn(
+    batches: Iterable[pa.RecordBatch], params: InventoryParams
+) -> Iterator[tuple[dict[str, Any], np.ndarray, float]]:
     """The names of each material, its draws in the order of iterations, and its service level."""
     from spark_jobs.inventory import batches as rows
     from spark_jobs.inventory import bootstrap

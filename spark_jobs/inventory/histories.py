@@ -43,9 +43,8 @@ def transform(
 ) -> tuple[DataFrame]:
     """One row a material, whether the master knows it, or demand names it, or both."""
     netted = netted_movements(moves, newest_month(months, moves, window), params)
-    observed = in_order_of_time(with_months_of_movements(reliable(months, window, params), netted, window, params))
+    observed = in_order_of_time(listed(reliable(months, window, params)), months_of_movements(netted, window, params))
     known = master.join(observed, on=KEY, how="full").join(lead_times_seen(orders), on=KEY, how="left")
-    known = known.join(netted.select(*KEY, "returns_clipped"), on=KEY, how="left")
     return (with_hash(with_criticality(filled(known), parts, params), params).select(*histories.TABLE.column_names),)
 
 
@@ -90,28 +89,44 @@ def netted_movements(moves: DataFrame, newest: DataFrame, params: InventoryParam
     return rows.mapInArrow(partial(netting.netted, reach_days=params.return_reach_days), NETTED)
 
 
-def with_months_of_movements(
-    months: DataFrame, netted: DataFrame, window: Window, params: InventoryParams
-) -> DataFrame:
-    """A month that a row of monthly demand names is told by that row alone: nothing is counted twice."""
+def listed(months: DataFrame) -> DataFrame:
+    """A row a material: its months as a list."""
+    from pyspark.sql import functions as F
+
+    return months.groupBy(*KEY).agg(F.collect_list(F.struct("month", "qty")).alias("told"))
+
+
+def months_of_movements(netted: DataFrame, window: Window, params: InventoryParams) -> DataFrame:
+    """A row a material that has movements: its months as a list, and what was returned for nothing."""
     from pyspark.sql import functions as F
 
     first = F.add_months(F.lit("1970-01-01").cast("date"), F.col("first_month").cast("int"))
     dated = netted.select(*KEY, first.alias("first"), F.posexplode("quantities").alias("n", "qty"))
-    of_movements = reliable(dated.withColumn("month", F.expr("add_months(first, n)")), window, params)
-    return months.union(of_movements.join(months, on=[*KEY, "month"], how="left_anti").select(*months.columns))
+    months = reliable(dated.withColumn("month", F.expr("add_months(first, n)")), window, params)
+    moved = listed(months).withColumnRenamed("told", "moved")
+    return netted.select(*KEY, "returns_clipped").join(moved, on=KEY, how="left")
 
 
-def in_order_of_time(months: DataFrame) -> DataFrame:
-    """A row a material: its quantities, and what they say of its use."""
+def in_order_of_time(told: DataFrame, moved: DataFrame) -> DataFrame:
+    """A row a material: its quantities, and what they say of its use.
+
+    A month that a row of monthly demand names is told by that row alone: nothing is counted twice.
+    """
     from pyspark.sql import functions as F
 
-    listed = months.groupBy(*KEY).agg(F.sort_array(F.collect_list(F.struct("month", "qty"))).alias("told"))
+    none = F.array().cast("array<struct<month: date, qty: double>>")
+    both = told.join(moved, on=KEY, how="full").withColumns(
+        {"told": F.coalesce("told", none), "moved": F.coalesce("moved", none)}
+    )
+    named = F.transform("told", lambda month: month["month"])
+    only_moved = F.filter("moved", lambda month: ~F.array_contains(named, month["month"]))
+    listed_together = both.withColumn("told", F.sort_array(F.concat("told", only_moved)))
     since = F.array_position(F.reverse(F.transform("quantities", lambda q: q > 0)), True) - 1
-    return listed.select(
+    return listed_together.select(
         *KEY,
-        F.col("told")[0]["month"].alias("first_month"),
-        F.element_at("told", -1)["month"].alias("last_month"),
+        "returns_clipped",
+        F.get("told", F.lit(0))["month"].alias("first_month"),
+        F.try_element_at("told", F.lit(-1))["month"].alias("last_month"),
         F.transform("told", lambda month: month["qty"]).alias("quantities"),
     ).withColumns(
         {

@@ -23,7 +23,9 @@ NOTHING = Pools()
 EVERY_OTHER_MONTH = [0.0, 2.0] * 6
 
 
-def row(material: str, quantities: list[float], lead_times: list[float], criticality: str | None = None, **more) -> dict:
+def row(
+    material: str, quantities: list[float], lead_times: list[float], criticality: str | None = None, **more
+) -> dict:
     known = {"location_id": "L1", "material_id": material, "criticality": criticality}
     return known | {"lead_times": lead_times, "quantities": quantities} | more
 
@@ -81,7 +83,9 @@ def test_a_material_that_breaks_the_computation_fails_alone_and_says_why():
 
 def test_the_rates_of_a_class_reach_its_materials():
     shrunk = with_overrides(RAW, ["kappa=2"])
-    (told,) = answers(row("m", EVERY_OTHER_MONTH, [1.0]), params=shrunk, pools=Pools(rates={"intermittent": Pool(0.1, 0.4)}))
+    (told,) = answers(
+        row("m", EVERY_OTHER_MONTH, [1.0]), params=shrunk, pools=Pools(rates={"intermittent": Pool(0.1, 0.4)})
+    )
     assert told["p01"] == pytest.approx((6 + 2 * 0.1) / (6 + 2))
     assert told["p11"] == pytest.approx((0 + 2 * 0.4) / (5 + 2))
 

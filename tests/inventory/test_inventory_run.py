@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from spark_jobs.common.window import Window
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from spark_jobs.common.ledger import Ledger
+    from spark_jobs.common.ledger import Ledger, Run
 
 WINDOW = ["--start", "2002-04-01T00:00:00+00:00", "--end", "2002-04-02T00:00:00+00:00"]
 COMPARABLE = ["kappa=0", "jitter=false", "targets=.5,.9,.95,.99", "mode=bootstrap"]
@@ -38,6 +39,26 @@ never,1,5,0,0,0
 once,1,5,0,7,0
 sound,1,5,1,1,1
 """
+
+
+@dataclass(frozen=True)
+class Night:
+    """Runs on one lake, one after the other."""
+
+    spark: "SparkSession"
+    ledger: "Ledger"
+    landing: Landing
+
+    def released(self, key: str, start: str, end: str, *overrides: str) -> "Run":
+        """All stages of a window through their checkpoints, and released."""
+        run = self.ledger.open_run("inventory", "nightly", key, None, Window.parse(start, end))
+        params = pipelines.params("inventory", "nightly", [*COMPARABLE, "mode=exact", *overrides])
+        for name in inventory.STAGES:
+            build(self.spark, self.ledger, self.landing, pipelines.stage("inventory", name), run, params)
+            assert self.ledger.checkpoint(run.run_key, name).passed
+        release(self.spark, self.ledger, run, inventory.STAGES, pipelines.contracts("inventory"))
+        self.ledger.close_run(run.run_key)
+        return run
 
 
 def command(*words: str | Path) -> str:
@@ -58,17 +79,13 @@ def test_bad_input_is_kept_explained_and_served(
     command(
         "-m", "spark_jobs", "import", "inventory", "monthly", "--demand", tmp_path / "bad.csv", "--landing", landing
     )
-    run = ledger.open_run("inventory", "nightly", f"test/{tmp_path}", None, Window.parse(WINDOW[1], WINDOW[3]))
-    params = pipelines.params("inventory", "nightly", [*COMPARABLE, "mode=exact"])
-    for name in inventory.STAGES:
-        build(spark, ledger, Landing(landing, lake_home / "staging"), pipelines.stage("inventory", name), run, params)
-        assert ledger.checkpoint(run.run_key, name).passed
-    release(spark, ledger, run, inventory.STAGES, pipelines.contracts("inventory"))
+    night = Night(spark, ledger, Landing(landing, lake_home / "staging"))
+    run = night.released(f"test/{tmp_path}/1", WINDOW[1], WINDOW[3], "recompute=full")
 
     refused = spark.table("lake.inventory.monthly_demand__quarantine").toPandas()
     assert sorted(zip(refused.rule, refused.source_row, strict=True)) == [("qty:minimum", 0), ("qty:type", 11)]
     balance = ledger.receipts(run.run_key)[0].document["balance"]
-    assert balance["lake.inventory.histories"] | {"filtered": {}} == {
+    assert balance["lake.inventory.demand_months"] | {"filtered": {}} == {
         "read": 29,
         "published": 24,
         "quarantined": 2,
@@ -92,10 +109,31 @@ def test_bad_input_is_kept_explained_and_served(
     assert told.reason["once"] == "One demand only: its size stands for all."
     assert told.lt_mean["twice"] == 1.0
 
-    assert serve.serve(spark, ledger, run, pipelines.marts("inventory")) == {
+    served = serve.serve(spark, ledger, run, pipelines.marts("inventory"))
+    assert set(served) == set(inventory.MARTS)
+    assert {name: served[name] for name in ("inv_recommendation", "inv_reorder_points", "inv_rationalise")} == {
         "inv_recommendation": 9,
         "inv_reorder_points": 36,
+        "inv_rationalise": 8,
     }
+
+    # The next month is told of one item only: it is computed again, and so is the one that failed.
+    (tmp_path / "next.csv").write_text("item,lead_time_months,price,2002-04\nsound,1,5,9\n")
+    command(
+        "-m", "spark_jobs", "import", "inventory", "monthly", "--demand", tmp_path / "next.csv", "--landing", landing
+    )
+    night.released(f"test/{tmp_path}/2", "2002-05-01T00:00:00+00:00", "2002-05-02T00:00:00+00:00", "recompute=changed")
+    (audit,) = spark.table("lake.inventory.inv_run_audit").collect()
+    assert (audit.materials, audit.recomputed, audit.failures) == (9, 2, 1)
+    later = spark.table("lake.inventory.inv_recommendation").toPandas().set_index("material_id")
+    assert later.n_periods["sound"] == 4 and later.rop["sound"] > told.rop["sound"]
+    assert later.computed_on.astype(str)[["sound", "late", "once"]].tolist() == [
+        "2002-05-01",
+        "2002-05-01",
+        "2002-04-01",
+    ]
+    carried = told.index.drop(["sound", "late"])
+    assert later.rop[carried].equals(told.rop[carried])
 
 
 @pytest.mark.long

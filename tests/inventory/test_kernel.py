@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from spark_jobs.inventory import bootstrap, exact
 from spark_jobs.inventory.chain import Chain, Pool, Transitions, fit, transitions
 from spark_jobs.inventory.classes import classify

@@ -1,0 +1,39 @@
+"""Literal rows of inventory's tables, and histories as the stages see them."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from expectations.inventory import histories as histories_table
+from spark_jobs.common.window import Window
+from spark_jobs.inventory.params import InventoryParams, with_overrides
+from tests.frames import frame
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+NIGHT = Window.parse("2024-06-01T00:00:00+00:00", "2024-06-02T00:00:00+00:00")
+PARAMS = with_overrides(InventoryParams(), ["iterations=500", "targets=.5,.9", "mode=bootstrap", "recompute=full"])
+
+
+def month(material: str, n: int, qty: float, **more: Any) -> dict[str, Any]:
+    return {"location_id": "L1", "material_id": material, "month": date(2024, n, 1), "qty": qty, **more}
+
+
+def move(material: str, day: date, qty: float, **more: Any) -> dict[str, Any]:
+    kind = "issue" if qty > 0 else "return"
+    named = {"location_id": "L1", "material_id": material, "document_id": f"{material}/{day}/{qty}"}
+    return named | {"posting_date": day, "movement_type": kind, "qty": qty, **more}
+
+
+def part(material: str, lead_time: float | None = 1.0, **more: Any) -> dict[str, Any]:
+    known = {"location_id": "L1", "material_id": material, "lead_time_months": lead_time, "source_file": "a.csv"}
+    return known | more
+
+
+def history(material: str, quantities: list[float], lead_times: list[float], **more: Any) -> dict[str, Any]:
+    named = {"location_id": "L1", "material_id": material, "has_master": True, "criticality_source": "none"}
+    return named | {"quantities": quantities, "lead_times": lead_times, "returns_clipped": 0.0, "input_hash": 1} | more
+
+
+def histories(spark: "SparkSession", rows: list[dict[str, Any]]) -> "DataFrame":
+    return frame(spark, histories_table.TABLE, rows)
