@@ -18,4 +18,5 @@ TABLE = Table(
         Column("as_of", "date", "business day of the run", metadata=True),
     ),
     replace=whole(),
+    may_be_empty=True,
 )

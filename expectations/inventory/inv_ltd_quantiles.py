@@ -23,4 +23,5 @@ TABLE = Table(
             "A higher quantile is never smaller.",
         ),
     ),
+    may_be_empty=True,
 )

@@ -26,4 +26,5 @@ TABLE = Table(
         Column("as_of", "date", "business day of the run", metadata=True),
     ),
     replace=whole(),
+    may_be_empty=True,
 )

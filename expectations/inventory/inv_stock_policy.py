@@ -32,4 +32,5 @@ TABLE = Table(
             "Where costs decide, the cheaper policy is recommended.",
         ),
     ),
+    may_be_empty=True,
 )

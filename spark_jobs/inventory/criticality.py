@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 KEY = ["location_id", "material_id"]
+RANKED = ("lead_time_months", "used_units")
+STEPS = 100
 
 
 def with_criticality(materials: DataFrame, parts: DataFrame, params: InventoryParams) -> DataFrame:
@@ -21,8 +23,10 @@ def with_criticality(materials: DataFrame, parts: DataFrame, params: InventoryPa
     """
     from pyspark.sql import functions as F
 
-    scored = materials.join(equipment(parts), on=KEY, how="left").withColumns(
-        {"_lead": percentile("lead_time_months"), "_used": percentile("used_units")}
+    scored = (
+        materials.join(equipment(parts), on=KEY, how="left")
+        .crossJoin(F.broadcast(percentiles(materials)))
+        .withColumns({"_lead": rank("lead_time_months"), "_used": rank("used_units")})
     )
     score = (
         params.score_weight_equipment * F.col("_equipment")
@@ -56,10 +60,17 @@ def equipment(parts: DataFrame) -> DataFrame:
     )
 
 
-def percentile(column: str) -> Column:
-    """Share of all materials that lie below, 0 to 1; nothing known counts as the lowest."""
-    from pyspark.sql import Window as W
+def percentiles(materials: DataFrame) -> DataFrame:
+    """The 0th to 99th percentile of what materials are ranked by; one row."""
     from pyspark.sql import functions as F
 
-    # One row a material: small enough for the one task that an order over all of them takes.
-    return F.percent_rank().over(W.orderBy(F.col(column).asc_nulls_first()))
+    steps = F.array(*[F.lit(n / STEPS) for n in range(STEPS)])
+    return materials.agg(*[F.percentile(name, steps).alias(f"_{name}_steps") for name in RANKED])
+
+
+def rank(column: str) -> Column:
+    """The share of percentiles that lie below, 0 to 1; nothing known counts as the lowest."""
+    from pyspark.sql import functions as F
+
+    below = F.size(F.filter(f"_{column}_steps", lambda step: step < F.col(column)))
+    return F.when(F.col(column).isNull(), 0.0).otherwise(below / STEPS)

@@ -61,4 +61,4 @@ def order_quantity(params: InventoryParams) -> Column:
     least = F.greatest(F.lit(1.0), F.coalesce("min_order_qty", F.lit(0.0)))
     wanted = F.greatest(F.least(F.ceil(economic).cast("double"), fresh), least)
     # What was never asked for is not ordered until it is short.
-    return F.when(F.col("status") == "none", F.lit(0.0)).otherwise(wanted)
+    return F.when(F.col("status") == "none", F.lit(0.0)).when(F.col("rop").isNotNull(), wanted)

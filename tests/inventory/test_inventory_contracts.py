@@ -90,9 +90,7 @@ def test_valid_rows_pass_the_suite(name: str, spark: "SparkSession") -> None:
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize(
-    "name", ["materials", "histories", "inv_recommendation", "inv_reorder_points", "inv_ltd_quantiles"]
-)
+@pytest.mark.parametrize("name", ["materials", "histories", "inv_recommendation", "inv_reorder_points"])
 def test_a_table_without_rows_is_told(name: str, spark: "SparkSession") -> None:
     nothing = spark.createDataFrame([], TABLES[name].ddl())
     verdicts = {rule["rule"]: rule["success"] for rule in audit(TABLES[name], name, nothing)}

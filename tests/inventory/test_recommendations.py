@@ -59,7 +59,9 @@ def test_every_material_gets_a_recommendation_and_a_point_for_each_target(spark:
     told, points, quantiles, audit = solved(spark, rows)
     found = by_material(told)
     assert (found["m0"].status, found["m0"].rop, found["m1"].status) == ("none", 0.0, "computed")
-    assert found["late"].reason == "The lead time is not known."
+    assert (found["late"].reason, found["late"].order_qty) == ("The lead time is not known.", None)
+    broken = told.selectExpr(f"{inv_recommendation.TABLE.first_broken_rule_sql()} AS rule").where("rule IS NOT NULL")
+    assert listed(broken, "rule") == []
     assert {row.as_of for row in found.values()} == {date(2024, 6, 1)}
     assert listed(points.where("item = 'late'"), "target", "reorder_point", "reason") == [
         (0.5, None, "The lead time is not known."),

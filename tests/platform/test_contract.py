@@ -209,8 +209,11 @@ def test_a_key_of_two_columns_is_judged_together() -> None:
     both = table(Column("a", "int", ""), Column("b", "int", ""), key=("a", "b"), may_be_empty=True)
     assert [(e["type"], e["kwargs"]) for e in both.suite()["expectations"]] == [
         (
-            "expect_compound_columns_to_be_unique",
-            {"column_list": ["a", "b"], "ignore_row_if": "any_value_is_missing"},
+            "unexpected_rows_expectation",
+            {
+                "unexpected_rows_query": "SELECT `a`, `b`, count(*) AS rows FROM {batch}"
+                " WHERE `a` IS NOT NULL AND `b` IS NOT NULL GROUP BY `a`, `b` HAVING count(*) > 1"
+            },
         )
     ]
 

@@ -286,10 +286,11 @@ def test_every_column_type_arrives_in_postgresql_as_it_was(shop: Shop) -> None:
         datetime(2024, 3, 12, 6, 0, 0, 250000, tzinfo=UTC),
         TUESDAY,
         ["a", None, 'b"'],
+        [0.1, None, 1e300],
     ]
-    nothing = [None, None, None, None, None, None, WEDNESDAY, None]
+    nothing = [None, None, None, None, None, None, WEDNESDAY, None, None]
     types = [pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us", "UTC"), pa.date32()]
-    types.append(pa.list_(pa.string()))
+    types += [pa.list_(pa.string()), pa.list_(pa.float64())]
     arrays = [pa.array(pair, kind) for pair, kind in zip(zip(values, nothing, strict=True), types, strict=True)]
     rows = pa.table(arrays, names=[column.name for column in columns])
     run = shop.open()
