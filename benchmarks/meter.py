@@ -28,9 +28,17 @@ class Meter:
     _before_s: dict[tuple[int, float], float] = field(default_factory=dict)
     _cpu_s: dict[tuple[int, float], float] = field(default_factory=dict)
 
+    _known_s: float = 0.0
+
     @property
     def cpu_s(self) -> float:
-        return sum(used - self._before_s.get(process, 0.0) for process, used in self._cpu_s.items())
+        seen = sum(used - self._before_s.get(process, 0.0) for process, used in self._cpu_s.items())
+        return max(seen, self._known_s)
+
+    def at_least(self, cpu_s: float, peak_mb: float) -> None:
+        """What the kernel says was used."""
+        self._known_s = cpu_s
+        self.peak_mb = max(self.peak_mb, peak_mb)
 
     def begin(self) -> None:
         """What ran before has used its CPU already."""

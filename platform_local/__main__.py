@@ -137,7 +137,7 @@ def _parse() -> argparse.Namespace:
     day.add_argument(
         "--scale",
         type=float,
-        default=float(os.environ.get("SIGNALBOX_DEMO_SCALE", "0.1")),
+        default=float(os.environ.get("SIGNALBOX_DEMO_SCALE", "0.05")),
         help="share of the full day",
     )
     day.set_defaults(run=demo)
