@@ -53,7 +53,7 @@ def _measured(home: Path, size: int) -> float:
     scale = size / PRESETS["refinery_like"].materials
     landing, export = home / "landing", home / "export"
     world = ["--seed", SEED, "--scale", scale, "--landing", landing, "--truth", home / "truth"]
-    _command("simulate", "inventory", *world, "--truth-materials", 1)
+    _command("simulate", "inventory", *world, "--truth-materials", 1, "--months", 58)
     params = [word for setting in SETTINGS for word in ("--param", setting)]
     folders = ["--landing", landing, "--export", export]
     ours = _command("run", "inventory", "--cadence", "nightly", *WINDOW, *folders, *params)

@@ -15,6 +15,7 @@ TABLE = Table(
         Column("first_month", "date", "first observed month", nullable=True),
         Column("last_month", "date", "last observed month", nullable=True),
         Column("quantities", "array<double>", "units of each observed month, in order of time; returns taken off"),
+        Column("missing_months", "bigint", "months between first and last that were not observed", minimum=0),
         Column("months_since_issue", "bigint", "observed months since the last demand", nullable=True, minimum=0),
         Column("returns_clipped", "double", "units returned for which no issue was found", unit="units", minimum=0),
         Column(

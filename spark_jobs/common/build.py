@@ -25,7 +25,7 @@ from spark_jobs.common.work import Work
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# An output of more rows is computed twice, to be counted and to be written: cheaper than to keep it in between.
+# An output of more rows is computed twice, to be counted and to be written, rather than kept in between.
 KEPT_ROWS = 10_000_000
 
 

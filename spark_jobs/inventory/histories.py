@@ -130,6 +130,7 @@ def in_order_of_time(told: DataFrame, moved: DataFrame) -> DataFrame:
         F.transform("told", lambda month: month["qty"]).alias("quantities"),
     ).withColumns(
         {
+            "missing_months": (F.months_between("last_month", "first_month") + 1 - F.size("quantities")).cast("bigint"),
             "months_since_issue": F.when(since >= 0, since),
             "used_units": F.aggregate("quantities", F.lit(0.0), lambda total, q: total + q),
         }
@@ -154,6 +155,7 @@ def filled(known: DataFrame) -> DataFrame:
         {
             "has_master": F.col("source_file").isNotNull(),
             "quantities": F.coalesce("quantities", none),
+            "missing_months": F.coalesce("missing_months", F.lit(0)),
             "returns_clipped": F.coalesce("returns_clipped", F.lit(0.0)),
             "lead_times": F.coalesce("seen", planned),
         }
@@ -164,7 +166,7 @@ def with_hash(rows: DataFrame, params: InventoryParams) -> DataFrame:
     """The hash changes when anything changes that a recommendation is computed from, params included."""
     from pyspark.sql import functions as F
 
-    inputs = ["quantities", "lead_times", "criticality", "months_since_issue", *FACTS]
+    inputs = ["quantities", "missing_months", "returns_clipped", "lead_times", "criticality", *FACTS]
     return rows.withColumn("input_hash", F.xxhash64(F.lit(params.model), *[F.col(name) for name in inputs]))
 
 

@@ -55,11 +55,13 @@ def transform(
     params: InventoryParams,
 ) -> tuple[DataFrame, ...]:
     """One recommendation a material, one reorder point a material and target, the quantiles, and one row on the run."""
+    from pyspark.sql import functions as F
+
     same = computed_once(unchanged(known, before, window, params))
     changed = known.join(same, on=KEY, how="left_anti")
     solved = computed_once(answers(balanced(changed, params), params, pools(known, segments, params)))
-    dated = with_day(solved, window)
-    told = with_levels(dated.join(facts(known), on=KEY, how="inner"), params).withColumn("computed_on", dated["as_of"])
+    dated = with_day(explained(solved.join(facts(known), on=KEY, how="inner")), window)
+    told = with_levels(dated, params).withColumn("computed_on", F.col("as_of"))
     return (
         told.select(*inv_recommendation.TABLE.column_names).unionByName(carried(before, same, window)),
         reorder_points(dated).unionByName(carried(points_before, same, window, item="item")),
@@ -101,6 +103,8 @@ def answers(wanted: DataFrame, params: InventoryParams, known_together: Pools) -
 
 def facts(known: DataFrame) -> DataFrame:
     """What a recommendation is set beside."""
+    from pyspark.sql import functions as F
+
     return known.select(
         *KEY,
         "criticality",
@@ -108,9 +112,23 @@ def facts(known: DataFrame) -> DataFrame:
         "min_order_qty",
         "shelf_life_months",
         "input_hash",
+        "missing_months",
+        "returns_clipped",
         "min_level",
-        known["max_level"].alias("max_level_now"),
+        F.col("max_level").alias("max_level_now"),
     )
+
+
+def explained(solved: DataFrame) -> DataFrame:
+    """The reason, with what was not as it should be in what landed."""
+    from pyspark.sql import functions as F
+
+    gaps = F.format_string("Months between that were not observed and are left out: %d.", "missing_months")
+    lost = F.format_string("%.4g units were returned for which no issue was found.", "returns_clipped")
+    said = F.concat_ws(
+        " ", "reason", F.when(F.col("missing_months") > 0, gaps), F.when(F.col("returns_clipped") > 0, lost)
+    )
+    return solved.withColumn("reason", F.when(said != "", said))
 
 
 def with_day(solved: DataFrame, window: Window) -> DataFrame:

@@ -32,7 +32,17 @@ def part(material: str, lead_time: float | None = 1.0, **more: Any) -> dict[str,
 
 def history(material: str, quantities: list[float], lead_times: list[float], **more: Any) -> dict[str, Any]:
     named = {"location_id": "L1", "material_id": material, "has_master": True, "criticality_source": "none"}
-    return named | {"quantities": quantities, "lead_times": lead_times, "returns_clipped": 0.0, "input_hash": 1} | more
+    return (
+        named
+        | {
+            "quantities": quantities,
+            "lead_times": lead_times,
+            "returns_clipped": 0.0,
+            "missing_months": 0,
+            "input_hash": 1,
+        }
+        | more
+    )
 
 
 def histories(spark: "SparkSession", rows: list[dict[str, Any]]) -> "DataFrame":

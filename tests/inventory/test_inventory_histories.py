@@ -82,6 +82,7 @@ def test_a_history_is_in_order_of_time_and_gaps_are_not_padded(spark: "SparkSess
         "orphan": ([], [2.0], False),
     }
     assert (found["a"].first_month, found["a"].last_month) == (date(2024, 1, 1), date(2024, 5, 1))
+    assert [found[name].missing_months for name in ("a", "b", "orphan")] == [2, 0, 0]
     assert [found[name].months_since_issue for name in ("a", "b")] == [0, None]
 
 

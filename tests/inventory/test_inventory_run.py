@@ -104,6 +104,8 @@ def test_bad_input_is_kept_explained_and_served(
         "sound": 3,
     }
     assert told.status[["late", "never", "sound"]].tolist() == ["failed", "none", "computed"]
+    assert told.reason["gap"] == "Months between that were not observed and are left out: 1."
+    assert told.reason["text"] == "Months between that were not observed and are left out: 1."
     assert told.reason["at_once"] == "A lead time of 0 months counts as 1."
     assert told.reason["once"] == "One demand only: its size stands for all."
     assert told.lt_mean["twice"] == 1.0

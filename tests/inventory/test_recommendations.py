@@ -71,6 +71,22 @@ def test_every_material_gets_a_recommendation_and_a_point_for_each_target(spark:
     assert listed(audit, "stage", "materials", "recomputed", "failures") == [("recommendations", 4, 4, 1)]
 
 
+def test_what_was_not_as_it_should_be_in_what_landed_is_told_with_every_point(spark: "SparkSession") -> None:
+    rows = [
+        history("gap", [1.0, 1.0], [0.0], missing_months=3),
+        history("back", [1.0, 1.0], [1.0], returns_clipped=2.5),
+        history("sound", [1.0, 1.0], [1.0]),
+    ]
+    told, points, *_ = solved(spark, rows)
+    reasons = {
+        "back": "2.5 units were returned for which no issue was found.",
+        "gap": "A lead time of 0 months counts as 1. Months between that were not observed and are left out: 3.",
+        "sound": None,
+    }
+    assert {name: row.reason for name, row in by_material(told).items()} == reasons
+    assert set(listed(points, "item", "reason")) == set(reasons.items())
+
+
 def test_levels_values_and_risk_follow_from_the_reorder_point(spark: "SparkSession") -> None:
     known = {"price": 8.0, "min_level": 1.0, "max_level": 30.0, "stock_on_hand": 1.0, "on_order": 0.0}
     # Two a month for one month: exactly two are asked for, 24 a year; √(2 · 24 · 50 / (0.25 · 8)) = 34.6.
