@@ -2,7 +2,7 @@
 
 Everything is included on our side: landing files read and checked, histories, back-test, bootstrap, review, release and
 export. The reference reads the histories that the run wrote, computes the same answers with the same kernel, and writes
-them; its points must be ours, to the last unit.
+them; its means and spreads must be ours, to the last bit.
 """
 
 import subprocess
@@ -118,8 +118,10 @@ def _require_equal(export: Path) -> None:
     paths = (export / "inv_recommendation.parquet", export.parent / "bare.parquet")
     order = [("location_id", "ascending"), ("material_id", "ascending")]
     means = [
-        parquet.read_table(path, columns=["location_id", "material_id", "ltd_mean"]).sort_by(order).combine_chunks()
+        parquet.read_table(path, columns=["location_id", "material_id", "ltd_mean", "ltd_sd"])
+        .sort_by(order)
+        .combine_chunks()
         for path in paths
     ]
     if not means[0].equals(means[1]):
-        raise SystemExit("The bare kernel's means are not those of the run.")
+        raise SystemExit("The bare kernel's means and spreads are not those of the run.")

@@ -1,10 +1,10 @@
-"""Inventory: how far the stock of each material may fall before more of it is ordered.
+"""Inventory: how far the stock of each material may fall before more of it is ordered, and what to do about the stock.
 
-**Reads** landing files of the materials (`material_master`) and of what was issued of them each month
-(`monthly_demand`), all that have landed so far.
+**Reads** landing files of the materials (`material_master`), of what was issued of them (`monthly_demand` or
+`movements`), of receipts (`lead_times`) and bills of materials (`bom`), all that have landed so far.
 
-**Writes** the lake tables `lake.inventory.*`, each as a whole, and in PostgreSQL the marts `inv_recommendation` and
-`inv_reorder_points`. From the marts it makes a report, `inventory.html`, and the file that planners upload.
+**Writes** the lake tables `lake.inventory.*`, each as a whole, in PostgreSQL the marts `inv_*`, and the report with the
+planners' file. On Sundays every material is computed, in other nights those whose data changed.
 
 **Read by** planners, who set reorder points from it.
 

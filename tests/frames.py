@@ -16,11 +16,12 @@ def frame(spark: SparkSession, table: Table, rows: Sequence[dict[str, Any]]) -> 
     """Rows of a table; a landing table's rows also say where they come from."""
     columns = {column.name: column.type for column in table.columns}
     if table.landing:
-        columns = {"source_file": "string", "source_row": "bigint"} | columns
+        columns = {"landing_file": "string", "source_file": "string", "source_row": "bigint"} | columns
     known = set(columns)
     for row in rows:
         assert set(row) <= known, f"{table.name} has no column {set(row) - known}"
-    numbered = [{"source_file": "a.parquet", "source_row": n, **row} for n, row in enumerate(rows)]
+    origin = {"landing_file": "2024-01-01/a.parquet", "source_file": "a.parquet"}
+    numbered = [{**origin, "source_row": n, **row} for n, row in enumerate(rows)]
     ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
     return spark.createDataFrame([tuple(row.get(name) for name in columns) for row in numbered], ddl)
 

@@ -45,6 +45,12 @@ TABLE = Table(
             WARNING,
         ),
         Rule.none(
+            "one_currency",
+            "SELECT * FROM (SELECT count(DISTINCT currency) AS currencies FROM {batch}) WHERE currencies > 1",
+            "All prices are in one currency: sums of values add them up.",
+            WARNING,
+        ),
+        Rule.none(
             "mastered",
             "SELECT * FROM (SELECT avg(CASE WHEN has_master THEN 1 ELSE 0 END) AS share FROM {batch}"
             " WHERE size(quantities) > 0) WHERE share < 0.95",

@@ -38,7 +38,11 @@ TABLE = Table(
         _units("rop_lo", "lower end of its 95 % interval"),
         _units("rop_hi", "upper end of its 95 % interval"),
         Column("safety_stock", "double", "rop less ltd_mean; negative for a low target", nullable=True, unit="units"),
-        _number("fill_rate", "1 less the units expected short in a cycle / order_qty", maximum=1),
+        _number(
+            "fill_rate",
+            "1 less the units expected short in a cycle / order_qty; null where rop was raised to a floor",
+            maximum=1,
+        ),
         _units("order_qty", "economic order quantity within what supplier and shelf life allow"),
         _units("max_level", "rop and order_qty together: order up to this"),
         _units("current_min", "reorder point in use today"),

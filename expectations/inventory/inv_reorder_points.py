@@ -6,7 +6,7 @@ from expectations.inventory.methods import COMPARED, NO_METHOD, SIMULATED
 TABLE = Table(
     pipeline="inventory",
     name="inv_reorder_points",
-    meaning="The smallest stock that covers the demand over a lead time with the target probability.",
+    meaning="The smallest stock that covers the demand over a lead time with the target probability, before any floor.",
     key=("location_id", "item", "target"),
     columns=(
         Column("location_id", "string", "stocking location"),

@@ -20,7 +20,7 @@ TABLE = Table(
             "rule",
             "string",
             "what decided",
-            allowed=("cost", "critical_and_slow", "uncritical_and_slow", "moving", "no_demand"),
+            allowed=("cost", "critical_and_slow", "uncritical_and_slow", "kept", "no_demand"),
         ),
         Column("as_of", "date", "business day of the run", metadata=True),
     ),

@@ -41,8 +41,8 @@ def read_arrival(spark: "SparkSession", arrival: Arrival) -> "DataFrame":
 
 
 def valid_rows(frame: "DataFrame") -> "DataFrame":
-    """What a transform sees of a landing frame."""
-    return frame.where("_broken_rule IS NULL").drop(*BOOKKEEPING)
+    """What a transform sees of a landing frame: its columns, and ``landing_file``, whose names sort by landing day."""
+    return frame.where("_broken_rule IS NULL").withColumnRenamed("_file", "landing_file").drop(*BOOKKEEPING)
 
 
 def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) -> "DataFrame":

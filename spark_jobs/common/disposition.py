@@ -4,6 +4,7 @@ A transform that keeps a landing table's rows marks what it leaves out in the co
 marks by reason and writes the rest.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spark_jobs.common.window import Window
@@ -30,7 +31,7 @@ def drop_outside(frame: "DataFrame", column: str, window: Window) -> "DataFrame"
     return drop_where(frame, ~inside, "outside_window")
 
 
-def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: list[str]) -> "DataFrame":
+def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: Sequence["Column | str"]) -> "DataFrame":
     """Mark all but the first row, by ``order``, of each key among the rows that are not marked yet.
 
     Rows that tie are told apart by their content, so that every run keeps the same one.

@@ -9,9 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from expectations.inventory import histories, inv_backtest, inv_backtest_segments
+from expectations.inventory.methods import CURRENT
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
+from spark_jobs.inventory.distribution import Z95
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.params import BOOTSTRAP, InventoryParams
 from spark_jobs.inventory.pools import class_rates
 
@@ -23,11 +26,8 @@ TRIAL = (
     "target double, windows bigint, covered bigint, months bigint, stockout_months bigint, demand double, "
     "filled double, mean_stock double"
 )
-KEY = ["location_id", "material_id"]
-CURRENT = "current"
 # Another method than the bootstrap has to hold this much less to be worth it.
 WORTH_IT = 0.98
-Z95 = 1.96
 
 
 def transform(known: DataFrame, *, window: Window, params: InventoryParams) -> tuple[DataFrame, DataFrame]:

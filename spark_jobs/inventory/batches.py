@@ -65,7 +65,7 @@ def answers(batches: Iterable[pa.RecordBatch], params: InventoryParams, pools: o
         rows, began = [], time.perf_counter()
         stocks = batch.column("stock_now").to_pylist()
         for material, stock in zip(materials(batch), stocks, strict=True):
-            row = _row(_solved(material, params, pools), stock, params)
+            row = _solved(material, stock, params, pools)
             now = time.perf_counter()
             rows.append(row | {"task": task, "seconds": now - began})
             began = now
@@ -93,11 +93,11 @@ def _task() -> int:
     return context.partitionId() if context else -1
 
 
-def _solved(material: one.Material, params: InventoryParams, pools: one.Pools) -> one.Answer:
+def _solved(material: one.Material, stock: float | None, params: InventoryParams, pools: one.Pools) -> dict[str, Any]:
     try:
-        return one.solve(material, params, pools)
+        return _row(one.solve(material, params, pools), stock, params)
     except Exception as error:  # Whatever it is, it belongs to this material: the batch goes on and the row says so.
-        return one.failure(material, params, error)
+        return _row(one.failure(material, params, error), stock, params)
 
 
 def _row(answer: one.Answer, stock: float | None, params: InventoryParams) -> dict[str, Any]:

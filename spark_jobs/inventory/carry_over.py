@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spark_jobs.common.window import Window
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.params import InventoryParams
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-KEY = ["location_id", "material_id"]
 
 
 def unchanged(known: DataFrame, before: DataFrame, window: Window, params: InventoryParams) -> DataFrame:

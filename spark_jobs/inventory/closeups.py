@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from spark_jobs.inventory.params import BOOTSTRAP, InventoryParams
+from spark_jobs.inventory.identity import KEY
+from spark_jobs.inventory.params import InventoryParams
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-KEY = ["location_id", "material_id"]
 BIN = "location_id string, material_id string, units double, width double, probability double"
 STEP = "location_id string, material_id string, iterations bigint, rop double, rop_lo double, rop_hi double"
 BINS = 60
@@ -23,15 +22,16 @@ CHECKED_AFTER = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 
 
 def closeups(reviewed: DataFrame, params: InventoryParams) -> tuple[DataFrame, DataFrame]:
-    """Bins of the distribution and steps of the convergence, by the bootstrap, of the materials whose value changes most;
-    of those with the largest reorder point where no value is known.
+    """Bins of the distribution and steps of the convergence of the simulated materials whose value changes most; of those
+    with the largest reorder point where no value is known.
     """
     from pyspark.sql import functions as F
 
     change = F.coalesce(F.abs("delta_value"), F.lit(0.0))
-    chosen = reviewed.where("status = 'computed'").orderBy(change.desc(), F.col("rop").desc(), *KEY)
+    simulated = reviewed.where("method = 'bootstrap' AND gpd_xi IS NULL")
+    chosen = simulated.orderBy(change.desc(), F.col("rop").desc(), *KEY)
     few = chosen.limit(params.closeups)
-    rows = few.select(*KEY, "criticality", "lead_times", "quantities", "p01", "p11")
+    rows = few.select(*KEY, "criticality", "lead_times", "quantities", "p01", "p11", "jitter", "n_iterations")
     days = few.select(*KEY, "as_of")
     bins = rows.mapInArrow(partial(distribution, params=params), BIN)
     steps = rows.mapInArrow(partial(convergence, params=params), STEP)
@@ -74,17 +74,14 @@ def _drawn(
     from spark_jobs.inventory.chain import Chain
     from spark_jobs.inventory.philox import key_of
 
-    settings = replace(params, mode=BOOTSTRAP)
     for batch in batches:
-        rates = zip(batch.column("p01").to_pylist(), batch.column("p11").to_pylist(), strict=True)
-        for material, (p01, p11) in zip(rows.materials(batch), rates, strict=True):
+        columns = ("p01", "p11", "jitter", "n_iterations")
+        settings = zip(*[batch.column(name).to_pylist() for name in columns], strict=True)
+        for material, (p01, p11, jitter, iterations) in zip(rows.materials(batch), settings, strict=True):
             quantities = material.quantities
-            start = 1 if settings.each_lead_time_starts_with_demand else int(quantities[-1] > 0)
-            key = key_of(settings.seed, material.location_id, material.material_id)
-            sizes = quantities[quantities > 0]
+            start = 1 if params.each_lead_time_starts_with_demand else int(quantities[-1] > 0)
+            key, sizes = key_of(params.seed, material.location_id, material.material_id), quantities[quantities > 0]
             chain = Chain(p01, p11, start)
-            draws = bootstrap.lead_time_demand(
-                key, chain, sizes, material.lead_times, settings.iterations, settings.jitter
-            )
+            draws = bootstrap.lead_time_demand(key, chain, sizes, material.lead_times, iterations, jitter)
             names = {"location_id": material.location_id, "material_id": material.material_id}
-            yield names, draws, settings.service_level(material.criticality)
+            yield names, draws, params.service_level(material.criticality)

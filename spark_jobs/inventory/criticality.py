@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.params import InventoryParams
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-KEY = ["location_id", "material_id"]
-RANKED = ("lead_time_months", "used_units")
+RANKED = ("mean_lead_time", "used_units")
 STEPS = 100
 
 
 def with_criticality(materials: DataFrame, parts: DataFrame, params: InventoryParams) -> DataFrame:
-    """``materials`` (criticality, lead_time_months, used_units and installed_total in it) with criticality,
+    """``materials`` (criticality, mean_lead_time, used_units and installed_total in it) with criticality,
     criticality_score and criticality_source.
 
     Score = weights · (largest criticality among its equipment: H 1, M 1/2, L 0; percentile of the lead time; percentile
@@ -26,7 +26,7 @@ def with_criticality(materials: DataFrame, parts: DataFrame, params: InventoryPa
     scored = (
         materials.join(equipment(parts), on=KEY, how="left")
         .crossJoin(F.broadcast(percentiles(materials)))
-        .withColumns({"_lead": rank("lead_time_months"), "_used": rank("used_units")})
+        .withColumns({"_lead": rank("mean_lead_time"), "_used": rank("used_units")})
     )
     score = (
         params.score_weight_equipment * F.col("_equipment")

@@ -43,7 +43,9 @@ def with_floor(params: InventoryParams) -> dict[str, Column]:
     raised = (F.col("criticality") == "H") & (slow | (F.col("status") == "none")) & (F.col("rop") < 1.0)
     said = F.concat_ws(" ", "reason", F.lit("Raised to 1: a shortage stops the plant."))
     points = {name: F.when(raised, F.greatest(name, F.lit(1.0))).otherwise(F.col(name)) for name in INTERVAL}
-    return points | {"reason": F.when(raised, said).otherwise(F.col("reason"))}
+    # What is short on average was told of the point before it was raised.
+    unknown = {"shortage": F.when(~raised, F.col("shortage"))}
+    return points | unknown | {"reason": F.when(raised, said).otherwise(F.col("reason"))}
 
 
 def order_quantity(params: InventoryParams) -> Column:

@@ -13,8 +13,8 @@ Pmf = NDArray[np.float64]
 LARGEST_SUPPORT = 100_000
 
 
-def can_be_exact(sizes: NDArray[np.float64], lead_times: Sequence[float]) -> bool:
-    """Whether all sizes are whole and the largest possible demand is small enough for an array of probabilities."""
+def by_whole_units(sizes: NDArray[np.float64], lead_times: Sequence[float]) -> bool:
+    """Whether all sizes are whole and the largest possible demand is small enough for a probability of each number."""
     months = max(months_of(lead_time)[0] for lead_time in lead_times)
     return bool((sizes == np.floor(sizes)).all() and sizes.max() * months < LARGEST_SUPPORT)
 

@@ -16,13 +16,12 @@ def rationalised(reviewed: DataFrame) -> DataFrame:
     """``reviewed`` (recommendations beside stock and use) with idle, cover, excess, action and transfer_to."""
     from pyspark.sql import functions as F
 
-    stock = F.coalesce("stock_on_hand", F.lit(0.0))
     position = F.col("stock_on_hand") + F.coalesce("on_order", F.lit(0.0))
     sized = reviewed.withColumns(
         {
             "idle": idle(),
             "stock_value": F.col("stock_on_hand") * F.col("price"),
-            "cover_years": F.when(F.col("yearly_units") > 0, stock / F.col("yearly_units")),
+            "cover_years": F.when(F.col("yearly_units") > 0, F.col("stock_on_hand") / F.col("yearly_units")),
             # Where nobody knows the stock, nothing is too much and nothing is missing.
             "excess_units": F.when(position.isNotNull(), F.greatest(position - F.col("max_level"), F.lit(0.0))),
             "short_units": F.when(position.isNotNull(), F.greatest(F.col("rop") - position, F.lit(0.0))),
@@ -30,7 +29,9 @@ def rationalised(reviewed: DataFrame) -> DataFrame:
     ).withColumn("excess_value", F.col("excess_units") * F.col("price"))
     placed = sized.join(largest_shortage(sized), on="material_id", how="left")
     can_move = F.col("short_at").isNotNull() & (F.col("short_at") != F.col("location_id"))
-    given_up = F.col("idle").isin("36", "never") & (F.coalesce("criticality", F.lit("-")) != "H")
+    # What is new, or was never observed, has not yet had the time to be asked for.
+    long_idle = F.coalesce("months_since_issue", "n_periods") >= DISPOSE_FROM_MONTHS
+    given_up = long_idle & (F.coalesce("criticality", F.lit("-")) != "H")
     action = (
         F.when(F.coalesce("excess_units", F.lit(0.0)) <= 0, "keep")
         .when(can_move, "transfer")

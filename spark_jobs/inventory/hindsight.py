@@ -1,5 +1,6 @@
 """Back-test of one material: what each method would have recommended, held against the months that followed."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark_jobs.inventory import batches, exact
+from expectations.inventory.methods import CURRENT
+from spark_jobs.inventory import batches
 from spark_jobs.inventory.chain import fit
 from spark_jobs.inventory.classes import classify
 from spark_jobs.inventory.distribution import Distribution
@@ -17,9 +19,11 @@ from spark_jobs.inventory.models import MODELS
 from spark_jobs.inventory.params import BOOTSTRAP, BOOTSTRAP_JITTER, EXACT, InventoryParams
 from spark_jobs.inventory.philox import key_of
 from spark_jobs.inventory.policy import Outcome, run_policy
-from spark_jobs.inventory.solve import Material, Pools, known, segment_of, simulated
+from spark_jobs.inventory.solve import Material, Pools, can_use, known, segment_of, simulated
 
-CURRENT = "current"
+# Every one for every material, so that segments compare the same materials.
+METHODS = (BOOTSTRAP, BOOTSTRAP_JITTER, EXACT, *MODELS)
+_log = logging.getLogger(__name__)
 TRIAL = pa.schema(
     [
         *[(name, pa.string()) for name in ("location_id", "material_id", "segment", "class", "criticality", "method")],
@@ -52,7 +56,10 @@ def trials(histories: Iterable[pa.RecordBatch], params: InventoryParams, pools: 
         levels = map(Levels, batch.column("min_level").to_pylist(), batch.column("max_level").to_pylist())
         rows: list[dict[str, Any]] = []
         for material, current in zip(batches.materials(batch), levels, strict=True):
-            rows += judged(material, params, pools, current)
+            try:
+                rows += judged(material, params, pools, current)
+            except Exception:  # It belongs to this material and stops no other: `recommendations` tells of it.
+                _log.exception("The back-test leaves out %s/%s.", material.location_id, material.material_id)
         yield pa.RecordBatch.from_pylist(rows, schema=TRIAL)
 
 
@@ -61,13 +68,13 @@ def judged(
 ) -> list[dict[str, Any]]:
     """One row a method and target; none for a material whose history is too short, or without demand or lead time."""
     past = lead_times_of_the_past(material, params)
-    if not past or not (material.quantities[: past[-1].begin] > 0).any():
+    begin = max(len(material.quantities) - params.backtest_months, params.backtest_history_months)
+    if not past or not (material.quantities[: min(begin, past[-1].begin)] > 0).any():
         return []
     params = replace(params, iterations=params.backtest_iterations, most_iterations=params.backtest_iterations)
-    begin = max(len(material.quantities) - params.backtest_months, past[-1].begin)
     size = _order_size(material.quantities[:begin])
     rows = []
-    for method in methods(material):
+    for method in METHODS:
         found = [fitted(method, material, time.begin, params, pools) for time in past]
         at_start = fitted(method, material, begin, params, pools)
         for target in params.service_levels:
@@ -105,27 +112,18 @@ def lead_times_of_the_past(material: Material, params: InventoryParams) -> list[
     return found
 
 
-def methods(material: Material) -> list[str]:
-    """What is compared for a material: the exact mode where it can be."""
-    sizes = material.quantities[material.quantities > 0]
-    exactly = [EXACT] if exact.can_be_exact(sizes, material.lead_times) else []
-    return [BOOTSTRAP, BOOTSTRAP_JITTER, *exactly, *MODELS]
-
-
 def fitted(method: str, material: Material, begin: int, params: InventoryParams, pools: Pools) -> Distribution:
-    """The distribution that a method would have told after the first ``begin`` months.
+    """The distribution that a method would have told after the first ``begin`` months, at least one of them with demand.
 
-    The rates of the class, towards which a short history is drawn, are those of all months.
+    What is not known by month is taken as it is known now: the rates of the class, towards which a short history is drawn,
+    and the lead times.
     """
     then = replace(material, quantities=material.quantities[:begin])
     pool = pools.rates.get(classify(then.quantities).name)
     chain = fit(then.quantities, params.kappa, pool, params.each_lead_time_starts_with_demand)
-    if method in (BOOTSTRAP, BOOTSTRAP_JITTER):
-        if not (then.quantities > 0).any():
-            return known("empirical", then, chain)
-        with_jitter = replace(params, jitter=method == BOOTSTRAP_JITTER)
-        return simulated(then, chain, with_jitter, params.service_levels[-1])
-    return known(method, then, chain)
+    if method not in (BOOTSTRAP, BOOTSTRAP_JITTER) and can_use(method, then):
+        return known(method, then, chain)
+    return simulated(then, chain, replace(params, jitter=method == BOOTSTRAP_JITTER), params.service_levels[-1])
 
 
 def _order_size(quantities: NDArray[np.float64]) -> float:

@@ -20,7 +20,8 @@ from expectations.inventory import (
 )
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
-from spark_jobs.inventory.criticality import KEY, with_criticality
+from spark_jobs.inventory.criticality import with_criticality
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.lead_time import DAYS_PER_MONTH
 from spark_jobs.inventory.params import InventoryParams
 
@@ -80,7 +81,7 @@ def netted_movements(moves: DataFrame, newest: DataFrame, params: InventoryParam
     # Of one day, issues stand before returns.
     booked = F.sort_array(F.collect_list(F.struct(F.unix_date("posting_date"), -F.col("qty"), "document_id")))
     lists = moves.where("movement_type <> 'transfer'").groupBy(*KEY).agg(booked.alias("booked"))
-    rows = lists.crossJoin(newest).select(
+    rows = lists.crossJoin(newest.where("newest IS NOT NULL")).select(
         *KEY,
         "newest",
         F.transform("booked", lambda move: move["col1"]).alias("days"),
@@ -159,7 +160,15 @@ def filled(known: DataFrame) -> DataFrame:
             "returns_clipped": F.coalesce("returns_clipped", F.lit(0.0)),
             "lead_times": F.coalesce("seen", planned),
         }
-    )
+    ).withColumn("mean_lead_time", mean_of("lead_times"))
+
+
+def mean_of(column: str) -> Column:
+    """The mean of a list; null of an empty one."""
+    from pyspark.sql import functions as F
+
+    total = F.aggregate(column, F.lit(0.0), lambda so_far, value: so_far + value)
+    return F.when(F.size(column) > 0, total / F.size(column))
 
 
 def with_hash(rows: DataFrame, params: InventoryParams) -> DataFrame:
@@ -167,7 +176,10 @@ def with_hash(rows: DataFrame, params: InventoryParams) -> DataFrame:
     from pyspark.sql import functions as F
 
     inputs = ["quantities", "missing_months", "returns_clipped", "lead_times", "criticality", *FACTS]
-    return rows.withColumn("input_hash", F.xxhash64(F.lit(params.model), *[F.col(name) for name in inputs]))
+    # The hash passes over nulls and runs lists together: what is null, and how long a list is, is told to it.
+    told = [part for name in inputs for part in (F.col(name).isNull(), F.col(name))]
+    lengths = [F.size(name) for name in ("quantities", "lead_times")]
+    return rows.withColumn("input_hash", F.xxhash64(F.lit(params.model), *told, *lengths))
 
 
 def _month_number(month: Column) -> Column:

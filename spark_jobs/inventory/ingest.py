@@ -1,4 +1,4 @@
-"""Ingest: what landed of each kind, each row once.
+"""Ingest: what landed of each kind, each thing once, as the newest file tells it.
 
 Reads the five landing tables; writes `materials`, `demand_months`, `demand_movements`, `receipts` and
 `installed_parts`. A value that breaks its contract is in quarantine before this stage sees it; a movement in a unit that
@@ -25,16 +25,13 @@ from expectations.inventory import (
 from spark_jobs.common.disposition import DROPPED, drop_later_copies
 from spark_jobs.common.stage import Landed, Stage, Write
 from spark_jobs.common.window import Window
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.params import InventoryParams
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from expectations.contract import Table
-
-KEY = ["location_id", "material_id"]
-# Of rows that say something about the same thing, the first by file and row counts.
-ORDER = ["source_file", "source_row"]
 
 
 def transform(
@@ -48,21 +45,22 @@ def transform(
     params: InventoryParams,
 ) -> tuple[DataFrame, ...]:
     """The five tables with `_dropped` marks."""
-    known = first_of_each(master, materials.TABLE)
+    known = newest_of_each(master, materials.TABLE)
     return (
         known,
-        first_of_each(months, demand_months.TABLE),
-        first_of_each(with_material_unit(moves, known), demand_movements.TABLE),
-        first_of_each(orders, receipts.TABLE),
-        first_of_each(bills, installed_parts.TABLE),
+        newest_of_each(months, demand_months.TABLE),
+        newest_of_each(with_material_unit(moves, known), demand_movements.TABLE),
+        newest_of_each(orders, receipts.TABLE),
+        newest_of_each(bills, installed_parts.TABLE),
     )
 
 
-def first_of_each(rows: DataFrame, table: Table) -> DataFrame:
-    """Mark all but the first row of each key as duplicates."""
+def newest_of_each(rows: DataFrame, table: Table) -> DataFrame:
+    """Mark all but one row of each key as duplicates: of the file that landed last, the first row."""
     from pyspark.sql import functions as F
 
-    marked = drop_later_copies(rows, [F.col(name) for name in table.key], ORDER)
+    newest = [F.col("landing_file").desc(), F.col("source_row")]
+    marked = drop_later_copies(rows, [F.col(name) for name in table.key], newest)
     return marked.select(*table.column_names, DROPPED)
 
 

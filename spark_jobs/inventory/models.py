@@ -2,7 +2,7 @@
 
 A forecast of the demand a month (statsforecast: Croston 1972, SBA of Syntetos and Boylan 2005, TSB of Teunter, Syntetos
 and Babai 2011) gives the mean, the history the variance, and a family the shape. The windows of Porras and Dekker (2008),
-EJOR 184:101-132, need neither.
+EJOR 184:101-132, need neither. All give a probability for each whole number of units: not for fractional or huge sizes.
 """
 
 import math
@@ -20,7 +20,6 @@ from spark_jobs.inventory.lead_time import months_of
 SMOOTHING = 0.1
 # What lies beyond has less probability than a reorder point can tell.
 _TAIL_MASS = 1e-6
-LARGEST_SUPPORT = 100_000
 
 
 def empirical(quantities: NDArray[np.float64], lead_times: Sequence[float]) -> Known:
@@ -111,4 +110,4 @@ def _normalised(pmf: NDArray[np.float64]) -> Known:
 
 
 def _support(largest: float) -> int:
-    return int(min(max(math.ceil(largest), 1), LARGEST_SUPPORT))
+    return max(math.ceil(largest), 1)

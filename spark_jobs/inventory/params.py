@@ -11,6 +11,8 @@ BOOTSTRAP, EXACT, PICKED = "bootstrap", "exact", "picked"
 BOOTSTRAP_JITTER = "bootstrap_jitter"
 MODES = (BOOTSTRAP, EXACT, PICKED)
 CHANGED, FULL, WEEKLY = "changed", "full", "weekly"
+# Raise it when the code changes what is computed: every material is then computed anew.
+MODEL_VERSION = 1
 # Params that change how much is computed, and not what.
 _NOT_OF_THE_MODEL = ("recompute", "full_on_weekday", "apply_tasks", "history_reach_days", "closeups")
 
@@ -119,9 +121,9 @@ class InventoryParams:
 
     @property
     def model(self) -> str:
-        """All params that a recommendation is computed from, as text."""
+        """The version of the model and all params that a recommendation is computed from, as text."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return repr({name: value for name, value in told.items() if name not in _NOT_OF_THE_MODEL})
+        return repr((MODEL_VERSION, {name: value for name, value in told.items() if name not in _NOT_OF_THE_MODEL}))
 
     def service_level(self, criticality: str | None) -> float:
         """The cycle-service level that materials of a criticality get."""

@@ -21,9 +21,9 @@ class Outcome:
 def run_policy(demand: NDArray[np.float64], order_at: float, order_up_to: float, lead_time: int) -> Outcome:
     """``demand``: units by month, shape (months,); ``lead_time`` in whole months.
 
-    The stock begins at ``order_up_to``. In each month what was ordered ``lead_time`` months ago arrives, demand is met
-    (the rest is owed and met first from what arrives), and an order goes out when stock and orders, less what is owed,
-    have fallen to ``order_at`` or below.
+    The stock begins at ``order_up_to``. At the end of a month an order goes out when stock and orders, less what is owed,
+    have fallen to ``order_at`` or below; ``lead_time`` months of demand pass before it arrives. What a month asks for and
+    is not there is owed, and met first from what arrives.
     """
     filled, short, stock = _run(np.ascontiguousarray(demand), order_at, order_up_to, lead_time)
     months = len(demand)
@@ -50,7 +50,7 @@ def _run(demand: NDArray[np.float64], order_at: float, order_up_to: float, lead_
             short += 1
         position = on_hand + on_order - owed
         if position <= order_at and order_up_to > position:
-            arriving[month + lead_time] += order_up_to - position
+            arriving[month + lead_time + 1] += order_up_to - position
             on_order += order_up_to - position
         stock += on_hand
     return filled, short, stock

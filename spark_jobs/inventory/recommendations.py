@@ -21,8 +21,9 @@ from expectations.inventory import (
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Released, Stage, Write
 from spark_jobs.common.window import Window
-from spark_jobs.inventory.carry_over import KEY, carried, unchanged
+from spark_jobs.inventory.carry_over import carried, unchanged
 from spark_jobs.inventory.economics import with_levels
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.params import PICKED, InventoryParams
 from spark_jobs.inventory.pools import class_rates, class_tails
 
@@ -124,7 +125,7 @@ def explained(solved: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     gaps = F.format_string("Months between that were not observed and are left out: %d.", "missing_months")
-    lost = F.format_string("%.4g units were returned for which no issue was found.", "returns_clipped")
+    lost = F.concat(F.round("returns_clipped", 2), F.lit(" units were returned for which no issue was found."))
     said = F.concat_ws(
         " ", "reason", F.when(F.col("missing_months") > 0, gaps), F.when(F.col("returns_clipped") > 0, lost)
     )

@@ -23,13 +23,13 @@ from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.inventory.closeups import closeups
 from spark_jobs.inventory.excess import rationalised
+from spark_jobs.inventory.identity import KEY
 from spark_jobs.inventory.params import InventoryParams
 from spark_jobs.inventory.stocking import stock_policy
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-KEY = ["location_id", "material_id"]
 # What the review needs of a history beside its recommendation.
 FACTS = (
     *("months_since_issue", "stock_on_hand", "on_order", "mrp_type", "downtime_cost_per_day"),

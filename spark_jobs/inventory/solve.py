@@ -83,8 +83,10 @@ def solve(material: Material, params: InventoryParams, pools: Pools) -> Answer:
         return Answer(material, found, level, FAILED, NO_METHOD, reason="The lead time is not known.")
     reasons = _remarks(material)
     method = _method(material, found, level, params, pools, reasons)
-    if method == BOOTSTRAP_JITTER:
-        method, params = BOOTSTRAP, replace(params, jitter=True)
+    if params.mode == PICKED:
+        # As the back-test judged it, whatever the params say of jitter.
+        params = replace(params, jitter=method == BOOTSTRAP_JITTER)
+    method = BOOTSTRAP if method == BOOTSTRAP_JITTER else method
     chain = fit(
         material.quantities, params.kappa, pools.rates.get(found.name), params.each_lead_time_starts_with_demand
     )
@@ -102,6 +104,12 @@ def failure(material: Material, params: InventoryParams, error: Exception) -> An
     """What is told of a material that broke the computation."""
     level = params.service_level(material.criticality)
     return Answer(material, None, level, FAILED, NO_METHOD, reason=f"{type(error).__name__}: {error}"[:500])
+
+
+def can_use(method: str, material: Material) -> bool:
+    """Whether a method can tell a material's distribution; only the bootstrap can tell any."""
+    sizes = material.quantities[material.quantities > 0]
+    return method in (BOOTSTRAP, BOOTSTRAP_JITTER) or exact.by_whole_units(sizes, material.lead_times)
 
 
 def known(method: str, material: Material, chain: Chain) -> Known:
@@ -144,9 +152,8 @@ def _method(
         method = pools.picks.get((segment_of(found.name, material.criticality), level), BOOTSTRAP)
         if method != BOOTSTRAP:
             reasons.append("Method picked by the back-test of its segment.")
-    sizes = material.quantities[material.quantities > 0]
-    if method == EXACT and not exact.can_be_exact(sizes, material.lead_times):
-        reasons.append("Sizes are fractional or too large for the exact mode.")
+    if not can_use(method, material):
+        reasons.append("Sizes are fractional or too large to be told by whole units.")
         return BOOTSTRAP
     return method
 

@@ -15,7 +15,7 @@ def stock_policy(reviewed: DataFrame, params: InventoryParams) -> DataFrame:
     """``reviewed`` with costs, policy and the rule that decided.
 
     By cost where a day without the material has one, else by the matrix of criticality, velocity and lead time:
-    critical and slow to come is kept, uncritical and slow to go is ordered on demand, what moves is kept.
+    critical and slow to come is kept, uncritical and slow to go is ordered on demand, everything else is kept.
     """
     from pyspark.sql import functions as F
 
@@ -29,16 +29,19 @@ def stock_policy(reviewed: DataFrame, params: InventoryParams) -> DataFrame:
     slow = F.col("yearly_demands") < params.slow_below_demands_per_year
     waits = F.coalesce("lt_mean", F.lit(0.0)) * DAYS_PER_MONTH > params.short_lead_time_days
     critical = F.coalesce("criticality", F.lit("-")) == "H"
+    never = F.col("status") == "none"
     rule = (
-        F.when(F.col("cost_stock").isNotNull() & F.col("cost_nonstock").isNotNull(), "cost")
+        # A cost of demands says nothing of what was never asked for.
+        F.when(never & critical, "critical_and_slow")
+        .when(never, "no_demand")
+        .when(F.col("cost_stock").isNotNull() & F.col("cost_nonstock").isNotNull(), "cost")
         .when(critical & slow & waits, "critical_and_slow")
-        .when((F.col("status") == "none") & ~critical, "no_demand")
-        .when(slow & ~critical, "uncritical_and_slow")
-        .otherwise("moving")
+        .when(slow & (F.col("criticality") == "L"), "uncritical_and_slow")
+        .otherwise("kept")
     )
     policy = (
         F.when(F.col("rule") == "cost", F.when(F.col("cost_stock") <= F.col("cost_nonstock"), "stock"))
-        .when(F.col("rule").isin("critical_and_slow", "moving"), "stock")
+        .when(F.col("rule").isin("critical_and_slow", "kept"), "stock")
         .otherwise(None)
     )
     return costed.withColumn("rule", rule).withColumn("policy", F.coalesce(policy, F.lit("nonstock")))

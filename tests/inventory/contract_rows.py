@@ -14,7 +14,7 @@ VALID: dict[str, dict[str, Any]] = {
     "demand_months": {"month": date(2024, 3, 1)},
     "movements": {"movement_type": "issue", "qty": 2.0, "uom": "EA"},
     "demand_movements": {"movement_type": "issue", "qty": 2.0, "uom": "EA", "material_uom": "EA"},
-    "histories": {"quantities": [0.0, 2.0], "lead_times": [1.5], "has_master": True},
+    "histories": {"quantities": [0.0, 2.0], "lead_times": [1.5], "has_master": True, "currency": "EUR"},
     "inv_reorder_points": {"ci_low": 3.0, "reorder_point": 4.0, "ci_high": 5.0} | SAID,
     "inv_recommendation": {"n_periods": 12, "n_nonzero": 3, "ltd_mean": 1.5, "safety_stock": 2.5, "status": "computed"}
     | {"order_qty": 6.0, "max_level": 10.0}

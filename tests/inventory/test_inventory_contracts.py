@@ -39,7 +39,7 @@ BROKEN_SCOPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "demand_movements": ({"document_id": "D"}, {"document_id": "D"}),
     "receipts": (SAME | {"order_id": "O"}, SAME | {"order_id": "O"}),
     "installed_parts": (SAME | {"equipment_id": "E"}, SAME | {"equipment_id": "E"}),
-    "histories": (SAME | {"price": 0.0}, SAME | {"has_master": False}),
+    "histories": (SAME | {"price": 0.0}, SAME | {"has_master": False, "currency": "NOK"}),
     "inv_backtest": (
         SAME | {"method": "exact", "target": 0.9},
         SAME | {"method": "exact", "target": 0.9},

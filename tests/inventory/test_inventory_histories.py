@@ -42,7 +42,7 @@ def told(spark: "SparkSession", params: Any = PARAMS, **rows: list[dict[str, Any
     return {row.material_id: row for row in found.collect()}
 
 
-def test_of_repeated_months_and_materials_the_first_counts(spark: "SparkSession") -> None:
+def test_of_what_lands_again_the_newest_file_counts_and_of_one_file_the_first_row(spark: "SparkSession") -> None:
     found = ingested(
         spark,
         monthly_demand=[
@@ -51,7 +51,10 @@ def test_of_repeated_months_and_materials_the_first_counts(spark: "SparkSession"
             month("a", 2, 0.0),
             month("a", 1, 3.0, location_id="L2"),
         ],
-        material_master=[part("a", source_file="b.csv"), part("a", 9.0)],
+        material_master=[
+            part("a", 5.0, landing_file="2024-01-01/a.csv"),
+            part("a", 9.0, landing_file="2024-02-01/a.csv"),
+        ],
     )
     assert listed(found["demand_months"], "location_id", "month", "qty", "_dropped") == [
         ("L1", date(2024, 1, 1), 3.0, None),
@@ -59,7 +62,7 @@ def test_of_repeated_months_and_materials_the_first_counts(spark: "SparkSession"
         ("L1", date(2024, 2, 1), 0.0, None),
         ("L2", date(2024, 1, 1), 3.0, None),
     ]
-    assert listed(found["materials"], "lead_time_months", "_dropped") == [(1.0, "duplicate"), (9.0, None)]
+    assert listed(found["materials"], "lead_time_months", "_dropped") == [(5.0, "duplicate"), (9.0, None)]
 
 
 def test_a_movement_booked_twice_counts_once_and_stands_beside_its_materials_unit(spark: "SparkSession") -> None:
@@ -153,7 +156,8 @@ def test_where_the_plant_is_silent_a_score_says_how_critical_a_material_is(spark
 
 
 def test_the_hash_of_a_material_changes_with_what_it_is_computed_from(spark: "SparkSession") -> None:
-    changes = {"same": {}, "price": {"price": 2.0}, "slow": {"lead_time_months": 2.0}, "vital": {"criticality": "H"}}
+    changes: dict[str, dict[str, Any]] = {"low": {"min_level": 5.0}, "high": {"max_level": 5.0}}
+    changes |= {"same": {}, "price": {"price": 2.0}, "slow": {"lead_time_months": 2.0}, "vital": {"criticality": "H"}}
     names = ["as_it_was", *changes]
     rows = {
         "demand_months": [month(name, 1, 1.0) for name in names] + [month("more", 1, 2.0)],

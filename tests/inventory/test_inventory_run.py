@@ -151,7 +151,7 @@ def test_the_outside_check_agrees_with_the_exported_reorder_points(real_data: Pa
     landing, export = tmp_path / "landing", tmp_path / "export"
     files = ["--demand", tmp_path / "demand.csv", "--landing", landing]
     command("-m", "spark_jobs", "import", "inventory", "monthly", *files)
-    settings = [word for param in COMPARABLE for word in ("--param", param)]
+    settings = [word for param in (*COMPARABLE, "backtest_most_materials=10") for word in ("--param", param)]
     folders = ["--landing", landing, "--export", export]
     command("-m", "spark_jobs", "run", "inventory", "--cadence", "nightly", *WINDOW, *folders, *settings)
     checker = real_data.parent / "checks" / "inventory_reorder_points.py"

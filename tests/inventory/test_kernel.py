@@ -103,9 +103,9 @@ def test_the_remainder_of_a_lead_time_counts_demand_with_its_own_chance():
 
 
 def test_fractional_or_huge_sizes_are_not_for_the_exact_mode():
-    assert exact.can_be_exact(months(1, 2), [4])
-    assert not exact.can_be_exact(months(1.5), [4])
-    assert not exact.can_be_exact(months(30_000), [4])
+    assert exact.by_whole_units(months(1, 2), [4])
+    assert not exact.by_whole_units(months(1.5), [4])
+    assert not exact.by_whole_units(months(30_000), [4])
 
 
 # -- random numbers

@@ -74,11 +74,15 @@ def recommended(material: str, rop: float, **more: Any) -> dict[str, Any]:
     return known | {"status": "computed", "price": 10.0, "safety_stock": 1.0, "ltd_mean": 1.0, "lt_mean": 1.0} | more
 
 
+DEFAULTS = {"n_periods": 12, "n_nonzero": 6, "p01": 0.5, "p11": 0.5, "method": "bootstrap", "jitter": False}
+DEFAULTS |= {"n_iterations": 500}
+
+
 def reviewed(spark: "SparkSession", known: list[dict[str, Any]], told: list[dict[str, Any]]) -> "tuple[DataFrame, ...]":
     rows = frame(
         spark,
         inv_recommendation.TABLE,
-        [{"n_periods": 12, "n_nonzero": 6, "p01": 0.5, "p11": 0.5} | row for row in told],
+        [DEFAULTS | row for row in told],
     )
     return review.transform(histories(spark, known), rows, window=NIGHT, params=QUICK)
 
@@ -92,18 +96,20 @@ def test_excess_is_moved_given_up_or_run_down(spark: "SparkSession") -> None:
         stocked("fits", 4.0, 1),
         stocked("much", 20.0, 13),
         stocked("dead", 20.0, 40),
+        stocked("new", 20.0, None),
         stocked("vital", 20.0, 40, criticality="H"),
         stocked("unknown", None, None),
         stocked("spread", 20.0, 1),
         stocked("spread", 0.0, 1, location_id="L2"),
     ]
-    told = [recommended(name, 3.0) for name in ("fits", "much", "dead", "unknown", "spread")]
+    told = [recommended(name, 3.0) for name in ("fits", "much", "dead", "new", "unknown", "spread")]
     told += [recommended("vital", 3.0, criticality="H"), recommended("spread", 3.0, location_id="L2")]
     columns = ("material_id", "location_id", "idle", "excess_units", "excess_value", "action", "transfer_to")
     assert listed(reviewed(spark, known, told)[0], *columns) == [
         ("dead", "L1", "36", 15.0, 150.0, "dispose", None),
         ("fits", "L1", "under 12", 0.0, 0.0, "keep", None),
         ("much", "L1", "12", 15.0, 150.0, "reduce", None),
+        ("new", "L1", "never", 15.0, 150.0, "reduce", None),
         ("spread", "L1", "under 12", 15.0, 150.0, "transfer", "L2"),
         ("spread", "L2", "under 12", 0.0, 0.0, "keep", None),
         ("unknown", "L1", "never", None, None, "keep", None),
@@ -131,7 +137,20 @@ def test_what_to_keep_in_stock_is_decided_by_cost_or_by_the_matrix(spark: "Spark
         ({}, {"criticality": "H", "n_nonzero": 0, "lt_mean": 2.0}, "stock", "critical_and_slow"),
         ({}, {"criticality": "L", "n_nonzero": 0, "status": "none"}, "nonstock", "no_demand"),
         ({}, {"criticality": "L", "n_periods": 48, "n_nonzero": 1}, "nonstock", "uncritical_and_slow"),
-        ({}, {"criticality": "L"}, "stock", "moving"),
+        ({}, {"criticality": "M", "n_periods": 48, "n_nonzero": 1}, "stock", "kept"),
+        ({}, {"criticality": "L"}, "stock", "kept"),
+        (
+            {"downtime_cost_per_day": 9.0},
+            {"criticality": "H", "n_nonzero": 0, "status": "none"},
+            "stock",
+            "critical_and_slow",
+        ),
+        (
+            {"downtime_cost_per_day": 9.0},
+            {"criticality": "M", "n_nonzero": 0, "status": "none"},
+            "nonstock",
+            "no_demand",
+        ),
     ]
     known = [stocked(str(n), 1.0, 1, mrp_type="stock", **case[0]) for n, case in enumerate(cases)]
     told = [recommended(str(n), 1.0, **case[1]) for n, case in enumerate(cases)]

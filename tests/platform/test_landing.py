@@ -433,7 +433,7 @@ def test_each_bad_value_is_named_with_its_rule_and_place(spark: Any, tmp_path: P
     assert json.loads(found[4]._raw) == {"id": "e", "n": "1.5", "x": "1", "yes": "true", "day": "2024-03-12"}
     kept = valid_rows(read_arrival(spark, take(tmp_path, table=WIDE)))
     assert sorted(row["id"] for row in kept.collect()) == ["NULL", "a"]
-    assert set(kept.columns) == {*WIDE.column_names, "source_file", "source_row"}
+    assert set(kept.columns) == {*WIDE.column_names, "source_file", "source_row", "landing_file"}
 
 
 @pytest.mark.spark
@@ -526,7 +526,7 @@ def test_no_files_are_no_rows_in_the_contracts_types(spark: Any, tmp_path: Path)
     frame = read_arrival(spark, take(tmp_path, table=WIDE))
     assert frame.count() == 0
     assert dict(frame.dtypes)["ts"] == "timestamp"
-    assert set(valid_rows(frame).columns) == {*WIDE.column_names, "source_file", "source_row"}
+    assert set(valid_rows(frame).columns) == {*WIDE.column_names, "source_file", "source_row", "landing_file"}
 
 
 def test_the_window_of_these_tests_is_in_utc() -> None:

@@ -1,0 +1,3 @@
+"""What names a material in every table of the pipeline."""
+
+KEY = ["location_id", "material_id"]
