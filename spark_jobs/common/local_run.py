@@ -90,13 +90,13 @@ def _pass_stage(
 
 
 def _export(spark: "SparkSession", released: Release, run: Run, folder: Path) -> None:
-    """Each published table as ``<contract name>.parquet``."""
+    """Each published table as the folder ``<contract name>.parquet``, written by all cores."""
     folder.mkdir(parents=True, exist_ok=True)
     lake = Lake(spark)
     for name, snapshot in sorted(released.snapshots.items()):
         contract = name.rsplit(".", 1)[1].removesuffix("_live" if run.tier == "live" else "")
         target = folder / f"{contract}.parquet"
-        lake.read(name, snapshot).coalesce(1).write.mode("overwrite").parquet(f"file://{target.resolve()}")
+        lake.read(name, snapshot).write.mode("overwrite").parquet(f"file://{target.resolve()}")
     print(f"Published {len(released.snapshots)} tables of {run.window} to {folder}", flush=True)
 
 

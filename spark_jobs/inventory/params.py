@@ -77,7 +77,7 @@ class InventoryParams:
     backtest_windows: int = 4
     backtest_history_months: int = 24
     backtest_months: int = 24
-    backtest_most_materials: int = 7_500
+    backtest_most_materials: int = 5_000
     backtest_iterations: int = 2_000
 
     # Which materials to compute anew: full, changed, or weekly: changed, and all of them on one day (Monday is 0).
