@@ -10,9 +10,13 @@ from platform_local.environment import ROOT
 
 
 def run_python(program: str, *arguments: object, environ: Mapping[str, str] | None = None) -> Meter:
-    """What a Python program used; the benchmark ends when it fails."""
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environ)
+    """What a Python program used, given as text; the benchmark ends when it fails."""
+    return run_interpreter("-c", program, *arguments, environ=environ)
+
+
+def run_interpreter(*words: object, environ: Mapping[str, str] | None = None) -> Meter:
+    """What a Python interpreter used that was started with these words; the benchmark ends when it fails."""
+    process = subprocess.Popen([sys.executable, *map(str, words)], cwd=ROOT, env=environ)
     with metered(lambda: tree(process.pid)) as meter:
         _, status, used = os.wait4(process.pid, 0)
     # A program may be over before anyone has looked; a JVM that it left behind is in the looks alone.

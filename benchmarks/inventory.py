@@ -5,8 +5,6 @@ export. The reference reads the histories that the run wrote, computes the same 
 them; its means and spreads must be ours, to the last bit.
 """
 
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -14,9 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from benchmarks.beside import run_python
-from benchmarks.meter import Meter, metered, tree
-from platform_local.environment import ROOT
+from benchmarks.beside import run_interpreter, run_python
 from simulators.inventory.preset import PRESETS
 from spark_jobs.inventory import batches
 from spark_jobs.inventory.chain import Pool
@@ -53,10 +49,10 @@ def _measured(home: Path, size: int) -> float:
     scale = size / PRESETS["refinery_like"].materials
     landing, export = home / "landing", home / "export"
     world = ["--seed", SEED, "--scale", scale, "--landing", landing, "--truth", home / "truth"]
-    _command("simulate", "inventory", *world, "--truth-materials", 1, "--months", 58)
+    run_interpreter("-m", "spark_jobs", "simulate", "inventory", *world, "--truth-materials", 1, "--months", 58)
     params = [word for setting in SETTINGS for word in ("--param", setting)]
     folders = ["--landing", landing, "--export", export]
-    ours = _command("run", "inventory", "--cadence", "nightly", *WINDOW, *folders, *params)
+    ours = run_interpreter("-m", "spark_jobs", "run", "inventory", "--cadence", "nightly", *WINDOW, *folders, *params)
     theirs = run_python("from benchmarks.inventory import bare; import sys; bare(*sys.argv[1:])", export)
     _require_equal(export)
     audit = parquet.read_table(export / "inv_run_audit.parquet").to_pylist()[0]
@@ -67,15 +63,6 @@ def _measured(home: Path, size: int) -> float:
     ratio, straggler = ours.wall_s / theirs.wall_s, audit["straggler_ratio"]
     print(f"  wall ratio to the bare kernel: {ratio:.1f}; longest task / median task {straggler:.2f}", flush=True)
     return float(audit["materials_per_s"])
-
-
-def _command(*words: object) -> Meter:
-    process = subprocess.Popen([sys.executable, "-m", "spark_jobs", *map(str, words)], cwd=ROOT)
-    with metered(lambda: tree(process.pid)) as meter:
-        code = process.wait()
-    if code:
-        raise SystemExit(f"`{' '.join(map(str, words[:2]))}` ended with {code}; its own words are above.")
-    return meter
 
 
 # -- the reference ---------------------------------------------------------------------------------------------

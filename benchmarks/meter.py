@@ -27,7 +27,6 @@ class Meter:
     wall_s: float = 0.0
     _before_s: dict[tuple[int, float], float] = field(default_factory=dict)
     _cpu_s: dict[tuple[int, float], float] = field(default_factory=dict)
-
     _known_s: float = 0.0
 
     @property

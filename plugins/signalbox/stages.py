@@ -143,7 +143,12 @@ class WriteReport(BaseOperator):
     def execute(self, context: "Context") -> None:
         from spark_jobs.common.report import command
 
-        for path in command.write(self.pipeline, Path(os.environ["SIGNALBOX_REPORTS"])):
+        folder = os.environ.get("SIGNALBOX_REPORTS")
+        if not folder:
+            raise AirflowFailException(
+                "SIGNALBOX_REPORTS is not set; it names the folder for reports (see docs/operate.md)."
+            )
+        for path in command.write(self.pipeline, Path(folder)):
             self.log.info("Written: %s", path)
 
 

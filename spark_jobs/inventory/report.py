@@ -6,7 +6,7 @@ from spark_jobs.common.report import Section
 from spark_jobs.common.report.frames import Read
 from spark_jobs.common.report.spreadsheet import without_formulas
 from spark_jobs.inventory import report_evidence, report_stock
-from spark_jobs.inventory.report_stock import KEY
+from spark_jobs.inventory.identity import KEY
 
 TITLE = "Inventory: recommended stock levels"
 

@@ -6,8 +6,8 @@ from spark_jobs.common.report import Section
 from spark_jobs.common.report.frames import Read
 from spark_jobs.inventory import charts
 from spark_jobs.inventory.cloud import MANY
+from spark_jobs.inventory.identity import KEY
 
-KEY = ["location_id", "material_id"]
 # Bars that a reader takes in at a glance, and rows of materials that the page carries; all of them are in the marts.
 BARS = 20
 ROWS = 2_000
