@@ -20,6 +20,7 @@ __all__ = [
     "CRITICAL",
     "INFO",
     "LONGEST_TEXT",
+    "SPANS",
     "TYPES",
     "WARNING",
     "Column",
@@ -29,12 +30,20 @@ __all__ = [
     "Table",
     "keys",
     "sql_text",
+    "state",
     "whole",
     "window",
 ]
 
 
-TYPES = ("string", "int", "bigint", "double", "boolean", "timestamp", "date", "array<string>", "array<double>")
+# For each id the first and the last of its instants.
+SPANS = "map<string,struct<min:bigint,max:bigint>>"
+TYPES = (
+    *("string", "int", "bigint", "double", "boolean", "timestamp", "date"),
+    *("array<string>", "array<double>", SPANS),
+)
+# Enough for some hundred million rows of a whole-state table, and few enough for a laptop.
+BUCKETS = 16
 # A longer text is an accident, and PostgreSQL could not index it.
 LONGEST_TEXT = 1000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -121,10 +130,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Replace:
-    """What a run replaces: rows whose ``columns[0]`` lies in its window, rows of its scope keys, or the whole table."""
+    """What a run replaces: rows whose ``columns[0]`` lies in its window, rows of its scope keys, or the whole table.
 
-    kind: Literal["window", "keys", "whole"]
+    A *state* is replaced as a whole too, and what it was at the end of each day stays readable. ``bucketed_by`` names the
+    column by whose hash a table that is replaced as a whole is laid out.
+    """
+
+    kind: Literal["window", "keys", "whole", "state"]
     columns: tuple[str, ...] = ()
+    bucketed_by: str | None = None
 
 
 def window(column: str) -> Replace:
@@ -139,9 +153,14 @@ def keys(*scope: str) -> Replace:
     return Replace("keys", scope)
 
 
-def whole() -> Replace:
+def whole(bucketed_by: str | None = None) -> Replace:
     """Replace everything."""
-    return Replace("whole")
+    return Replace("whole", bucketed_by=bucketed_by)
+
+
+def state(bucketed_by: str | None = None) -> Replace:
+    """Replace everything by the state at the end of the run's last day; the state of each day stays under its tag."""
+    return Replace("state", bucketed_by=bucketed_by)
 
 
 @dataclass(frozen=True)
@@ -171,7 +190,7 @@ class Table:
                     f"{part!r} cannot name a pipeline or table: letters, digits and _ only, beginning with a letter."
                 )
         known = [column.name for column in self.columns]
-        wanted = (*self.key, *self.replace.columns)
+        wanted = (*self.key, *self.replace.columns, *filter(None, [self.replace.bucketed_by]))
         if len(set(known)) != len(known):
             raise ValueError(f"{self.pipeline}.{self.name}: a column is named twice.")
         if missing := [name for name in wanted if name not in known]:
@@ -229,9 +248,11 @@ class Table:
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
 
     def partitioning(self, tier: str) -> str | None:
-        """Iceberg partition transform: hours of the window column live, days settled, else the first scope column."""
+        """Iceberg partition transform: hours of the window column live, days settled; the first scope column; buckets."""
         if self.replace.kind == "window":
             return f"{'hours' if tier == 'live' else 'days'}(`{self.replace.columns[0]}`)"
+        if self.replace.bucketed_by:
+            return f"bucket({BUCKETS}, `{self.replace.bucketed_by}`)"
         return f"`{self.replace.columns[0]}`" if self.replace.kind == "keys" else None
 
     def first_broken_rule_sql(self) -> str:

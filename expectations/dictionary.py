@@ -35,6 +35,7 @@ def _table(table: Table) -> list[str]:
         "window": "the rows whose `{0}` lies in its window",
         "keys": "the rows of its `{0}`",
         "whole": "everything",
+        "state": "everything; what it was at the end of each day stays under a tag",
     }[table.replace.kind]
     lines = [f"#### `{table.name}`", "", table.meaning, ""]
     key = ", ".join(f"`{name}`" for name in table.key)

@@ -5,7 +5,7 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from expectations.contract import Column
+from expectations.contract import SPANS, Column
 
 _BASE = datetime(2024, 3, 12, 6, 0, tzinfo=UTC)
 
@@ -37,4 +37,7 @@ def random_value(column: Column, rng: random.Random, row: int, order: int) -> An
             return [f"{column.name}-{row:05d}"]
         case "array<double>":
             return [rng.uniform(0, 1000) for _ in range(3)]
+        case kind if kind == SPANS:
+            first = rng.randint(1, 1_000_000)
+            return {f"{column.name}-{row:05d}": {"min": first, "max": first + row}}
     raise ValueError(f"{column.name}: no random values for type {column.type}.")

@@ -100,6 +100,8 @@ def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[s
     faults.point("after_branch_write")
     digest = content_hash(_written(work, name), write.table)
     work.tables[name] |= {"audited": True, "day": write.table.day, "content_hash": digest}
+    if write.table.replace.kind == "state":
+        work.tables[name]["state_tag"] = f"ds_{work.run.window.last_day:%Y%m%d}"
     rows = derived_rows(checked, write.table, work.run.run_key, work.stage.name, work.run.window)
     _quarantine(work, write.table, rows, fates.quarantined, None)
     published, broken_on_landing = work.tables[name]["rows"], refused.get(write.balances or "", 0)

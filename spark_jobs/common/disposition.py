@@ -7,6 +7,7 @@ marks by reason and writes the rest.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from expectations.contract import Table
 from spark_jobs.common.window import Window
 
 if TYPE_CHECKING:
@@ -45,6 +46,15 @@ def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: Sequence[
     key = (F.xxhash64(*keys), F.col(DROPPED).isNull(), *keys)
     place = F.row_number().over(W.partitionBy(*key).orderBy(*order, content))
     return drop_where(frame.withColumn("_copy", place), F.col("_copy") > 1, DUPLICATE).drop("_copy")
+
+
+def newest_of_each(rows: "DataFrame", table: Table) -> "DataFrame":
+    """Mark all but one landing row of each key as duplicates: of the file that landed last, the first row."""
+    from pyspark.sql import functions as F
+
+    newest = [F.col("landing_file").desc(), F.col("source_row")]
+    marked = drop_later_copies(rows, [F.col(name) for name in table.key], newest)
+    return marked.select(*table.column_names, DROPPED)
 
 
 def _markable(frame: "DataFrame") -> "DataFrame":

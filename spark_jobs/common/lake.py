@@ -14,6 +14,7 @@ from tenacity import retry, stop_after_attempt, wait_random
 from expectations.contract import Table, sql_text
 from spark_jobs.common import faults
 from spark_jobs.common.outcome import TryAgain
+from spark_jobs.common.stage import EVERYTHING
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -124,19 +125,24 @@ class Lake:
     def replace(
         self, name: str, branch: str, base: int, scope: str, frame: "DataFrame", properties: dict[str, str]
     ) -> Written:
-        """Replace the rows of ``scope`` (a SQL condition) by ``frame``: a DELETE and an append, proved by walking from
-        head to base.
+        """Replace the rows of ``scope`` (a SQL condition) by ``frame``, proved by walking from head to base: a DELETE and
+        an append, or one commit where everything is replaced.
         """
+        from pyspark.sql import functions as F
+
         target = f"{name}.branch_{branch}"
-        self._spark.sql(f"DELETE FROM {target} WHERE {scope}")
-        faults.point("between_commits")
         writer = frame.writeTo(target)
         for key, value in properties.items():
             writer = writer.option(f"snapshot-property.{key}", value)
+        if scope == EVERYTHING:
+            writer.overwrite(F.lit(True))
+            return self._walk(name, branch, base, properties, commits=1)
+        self._spark.sql(f"DELETE FROM {target} WHERE {scope}")
+        faults.point("between_commits")
         writer.append()
-        return self._walk(name, branch, base, properties)
+        return self._walk(name, branch, base, properties, commits=2)
 
-    def _walk(self, name: str, branch: str, base: int, properties: dict[str, str]) -> Written:
+    def _walk(self, name: str, branch: str, base: int, properties: dict[str, str], commits: int) -> Written:
         rows = self._spark.sql(
             f"SELECT snapshot_id, parent_id, summary, false AS head FROM {name}.snapshots UNION ALL "
             f"SELECT snapshot_id, NULL, NULL, true FROM {name}.refs WHERE name = '{branch}'"
@@ -152,14 +158,18 @@ class Lake:
         if (
             head is None
             or at != base
-            or len(chain) != 2
+            or len(chain) != commits
             or any(appended.get(key) != value for key, value in properties.items())
         ):
             raise WriteDisturbed(
-                f"{name}: branch {branch} holds {len(chain)} commits on base {base} "
-                "where a delete and an append belong."
+                f"{name}: branch {branch} holds {len(chain)} commits on base {base} where {commits} belong: "
+                f"{'a delete and an append' if commits == 2 else 'one overwrite'}."
             )
         return Written(name, branch, base, head, int(appended.get("added-records", 0)))
+
+    def tag(self, name: str, tag: str, snapshot: int) -> None:
+        """Name a snapshot, which keeps it from expiry; a tag of that name is moved."""
+        self._spark.sql(f"ALTER TABLE {name} CREATE OR REPLACE TAG `{tag}` AS OF VERSION {snapshot}")
 
     def require_releasable(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
         """Raise ``WriteDisturbed`` unless every table of a release can be moved; for many tables in one job."""

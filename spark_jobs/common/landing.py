@@ -91,10 +91,13 @@ class Landing:
         self._staging = staging
         self._quiet_s = quiet_s
 
-    def take(self, table: Table, window: Window) -> Arrival:
-        """Inspect the files whose manifests overlap the window (all files of the days around it when they have none)."""
+    def take(self, table: Table, window: Window, by_arrival: bool = False) -> Arrival:
+        """Inspect the files whose manifests overlap the window (all files of the days around it when they have none), or
+        those that arrived on the window's days.
+        """
         arrival = Arrival(table, supplied=self._supplied(table.name))
-        candidates = list(self._candidates(table.name, window)) if arrival.supplied else []
+        days = _arrival_days(window) if by_arrival else _days_around(window)
+        candidates = list(self._candidates(table.name, *days)) if arrival.supplied else []
         growing = self._growing(candidates)
         seen: dict[str, str] = {}
         for path in candidates:
@@ -102,7 +105,7 @@ class Landing:
             if path in growing:
                 arrival.unfinished.append(name)
                 continue
-            taken = self._inspect(path, name, table, window)
+            taken = self._inspect(path, name, table, None if by_arrival else window)
             if isinstance(taken, LandedFile) and taken.sha256 in seen:
                 taken = RefusedFile(
                     name, f"has the same bytes as {seen[taken.sha256]}", taken.sha256, taken.rows, repeat=True
@@ -125,11 +128,10 @@ class Landing:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f'{listing} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
 
-    def _candidates(self, name: str, window: Window) -> Iterator[Path]:
+    def _candidates(self, name: str, first: date, last: date) -> Iterator[Path]:
         folder = self._root / name
         if not folder.is_dir():
             return
-        first, last = window.start.date() - timedelta(days=1), window.end.date() + LATEST_ARRIVAL
         for day in sorted(folder.iterdir()):
             if day.is_dir() and first <= _folder_date(day.name) <= last:
                 yield from (path for path in sorted(day.iterdir()) if path.suffix in (".parquet", ".csv"))
@@ -143,13 +145,16 @@ class Landing:
             time.sleep(self._quiet_s)
         return {path for path, stamp in young.items() if not path.exists() or _stamp(path) != stamp}
 
-    def _inspect(self, path: Path, name: str, table: Table, window: Window) -> LandedFile | RefusedFile | None:
+    def _inspect(self, path: Path, name: str, table: Table, window: Window | None) -> LandedFile | RefusedFile | None:
+        """The file if it is whole, what is wrong with it, or None when its manifest says that it lies outside of the
+        window.
+        """
         if not path.resolve().is_relative_to(self._root / table.name) or path.is_symlink() or not path.is_file():
             return RefusedFile(name, "is not a plain file below the landing folder")
         digest = None
         try:
             said = read_manifest(path)
-            if "start" in said and "end" in said and not overlaps(said, window):
+            if window and "start" in said and "end" in said and not overlaps(said, window):
                 return None
             stamp, digest = _stamp(path), _sha256(path)
             if reason := not_as_said(path, digest, said):
@@ -225,6 +230,17 @@ def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
             if column.type == "timestamp" and pa.types.is_timestamp(found) and found.tz is None and zone is None:
                 return f"has times without an offset in {column.name} and no manifest that names their time zone"
     return None
+
+
+def _days_around(window: Window) -> tuple[date, date]:
+    """The first and the last day of arrival on which rows of the window may have come."""
+    return window.start.date() - timedelta(days=1), window.end.date() + LATEST_ARRIVAL
+
+
+def _arrival_days(window: Window) -> tuple[date, date]:
+    """The window's own first and last UTC day."""
+    days = window.business_days("UTC", 0)
+    return days[0], days[-1]
 
 
 def _folder_date(name: str) -> date:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,21 +57,38 @@ def run_locally(args: argparse.Namespace) -> None:
     """Raises ``Blocked`` with the rule's sentence when a checkpoint does not pass."""
     window = Window.parse(args.start, args.end)
     params = pipelines.params(args.slug, args.cadence, args.param)
-    names = pipelines.pipeline(args.slug).STAGES
     with private_lake(args.lake) as home:
         landing = Landing(args.landing, home / "staging")
         ledger = Ledger.from_environment()
         ledger.migrate()
-        key = f"local/{args.slug}/{args.cadence}/{window.start:%Y%m%dT%H%M%S}/{time.time_ns()}"
-        run = ledger.open_run(args.slug, args.cadence, key, None, window)
-        try:
-            with spark_session(f"{args.slug}.run", args.cadence) as spark:
-                for position, name in enumerate(names, 1):
-                    _pass_stage(spark, ledger, landing, run, name, params, f"[{position}/{len(names)}]")
-                released = release(spark, ledger, run, names, pipelines.contracts(args.slug))
-                _export(spark, released, run, args.export)
-        finally:
-            ledger.close_run(run.run_key)
+        windows = [window]
+        if pipelines.carries_state(args.slug):
+            windows, params = _state_windows(ledger, args.slug, window, params)
+        with spark_session(f"{args.slug}.run", args.cadence) as spark:
+            for part in windows:
+                key = f"local/{args.slug}/{args.cadence}/{part.start:%Y%m%dT%H%M%S}/{time.time_ns()}"
+                run = ledger.open_run(args.slug, args.cadence, key, None, part)
+                try:
+                    released = _run_window(spark, ledger, landing, run, params)
+                finally:
+                    ledger.close_run(run.run_key)
+            _export(spark, released, run, args.export)
+
+
+def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:
+    """Several days in one pass where a state begins, and one after the other where it goes on."""
+    if not params.state_from and not ledger.releases(slug, "settled"):
+        params = replace(params, state_from=window.start.date().isoformat())
+    begins = params.state_from == window.start.date().isoformat()
+    return [window] if begins else window.by_day(), params
+
+
+def _run_window(spark: "SparkSession", ledger: Ledger, landing: Landing, run: Run, params: Any) -> Release:
+    names = pipelines.pipeline(run.pipeline).STAGES
+    print(f"{run.pipeline} {run.window}", flush=True)
+    for position, name in enumerate(names, 1):
+        _pass_stage(spark, ledger, landing, run, name, params, f"[{position}/{len(names)}]")
+    return release(spark, ledger, run, names, pipelines.contracts(run.pipeline))
 
 
 def _pass_stage(

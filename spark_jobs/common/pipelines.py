@@ -31,6 +31,11 @@ def stage(slug: str, name: str) -> Stage:
     return found
 
 
+def carries_state(slug: str) -> bool:
+    """Whether each run of the pipeline goes on from the state that the run before left."""
+    return any(stage(slug, name).carries_state for name in pipeline(slug).STAGES)
+
+
 def params(slug: str, cadence: str, overrides: list[str]) -> Any:
     """The cadence's params with ``NAME=VALUE`` overrides applied."""
     module = importlib.import_module(f"spark_jobs.{slug}.params")

@@ -4,7 +4,7 @@ import hashlib
 import resource
 from typing import TYPE_CHECKING, Any
 
-from expectations.contract import Table
+from expectations.contract import SPANS, Column, Table
 from spark_jobs.common.landing import Arrival
 from spark_jobs.common.ledger import Attempt
 from spark_jobs.common.provenance import code_sha, described, fingerprint
@@ -18,7 +18,7 @@ def content_hash(rows: "DataFrame", table: Table) -> str:
     """A hash of the rows that does not depend on their order; columns about the run take no part."""
     from pyspark.sql import functions as F
 
-    columns = [f"`{column.name}`" for column in table.columns if not column.metadata]
+    columns = [_hashable(column) for column in table.columns if not column.metadata]
     each = F.xxhash64(*columns)
     # Two independent sums: a row that changes in step with another cannot hide in both.
     row = rows.select(
@@ -26,6 +26,13 @@ def content_hash(rows: "DataFrame", table: Table) -> str:
     )
     total = row.agg(F.count("*").alias("n"), F.sum("h").alias("h"), F.sum("g").alias("g")).collect()[0]
     return hashlib.sha256(f"{total.n}/{total.h or 0}/{total.g or 0}".encode()).hexdigest()[:32]
+
+
+def _hashable(column: Column) -> Any:
+    """A column as Spark can hash it: the entries of a map have no order of their own."""
+    from pyspark.sql import functions as F
+
+    return F.array_sort(F.map_entries(column.name)) if column.type == SPANS else F.col(f"`{column.name}`")
 
 
 def landed_input(arrival: Arrival) -> dict[str, Any]:

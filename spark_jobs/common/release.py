@@ -37,7 +37,7 @@ def release(
         tables = _proven(lake, receipts.values())
         if done := _recorded(ledger, run, tables):
             return done
-        _move(lake, ledger, attempt, tables)
+        _move(lake, ledger, attempt, run, tables)
         lake.current_views(
             run.pipeline,
             {name.removesuffix("_live"): entry["day"] for name, entry in tables.items() if entry.get("day")},
@@ -71,19 +71,27 @@ def finish_interrupted(spark: "SparkSession", ledger: Ledger, attempt: Attempt) 
                 f"let it finish first. {blocked}"
             ) from blocked
         tables = _proven(lake, receipts.values())
-        _move(lake, ledger, attempt, tables)
+        _move(lake, ledger, attempt, other, tables)
         ledger.write_release(attempt, _snapshots(tables), of=other)
         _log.warning("Finished the release of run %s, which was cut off half way.", key)
         ledger.require_unreleased(attempt.run)
 
 
-def _move(lake: Lake, ledger: Ledger, attempt: Attempt, tables: Tables) -> None:
-    """Move every ``main``, or none: all tables are looked at before the first is touched."""
-    lake.require_releasable(tables)
+def _move(lake: Lake, ledger: Ledger, attempt: Attempt, run: Run, tables: Tables) -> None:
+    """Move every ``main``, or none: all tables are looked at before the first is touched.
+
+    The state of a day that is run again is tagged only: ``main`` stays at the newest day.
+    """
+    old_day = ledger.has_later(run)
+    forward = {name: entry for name, entry in tables.items() if not (old_day and entry.get("state_tag"))}
+    lake.require_releasable(forward)
     for name, entry in sorted(tables.items()):
         # Checked before each table: a writer that slept must not move what its successor has published.
         ledger.require_current(attempt)
-        lake.fast_forward(name, entry["branch"], entry["snapshot"], entry["base"])
+        if name in forward:
+            lake.fast_forward(name, entry["branch"], entry["snapshot"], entry["base"])
+        if entry.get("state_tag"):
+            lake.tag(name, entry["state_tag"], entry["snapshot"])
         faults.point("mid_release")
 
 

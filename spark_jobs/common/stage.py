@@ -11,9 +11,14 @@ from spark_jobs.common.window import Window
 
 @dataclass(frozen=True)
 class Landed:
-    """Landing files of a table whose manifests overlap the read window."""
+    """Landing files of a table whose manifests overlap the read window.
+
+    ``by_arrival``: the files in the folders of the read window's UTC days, whatever their rows are about. What comes late
+    then belongs to the day on which it came.
+    """
 
     table: Table
+    by_arrival: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,16 @@ class Released:
     tier: str | None = None
 
 
-Read = Landed | FromRun | Released
+@dataclass(frozen=True)
+class StateBefore:
+    """A state as it was when the run's window began, and nothing where ``params.state_from`` names that very day."""
+
+    table: Table
+
+
+# The scope of a table that is replaced as a whole, as a SQL condition.
+EVERYTHING = "true"
+Read = Landed | FromRun | Released | StateBefore
 Scope = Callable[[Window, Any], Window | list[date]]
 
 
@@ -66,6 +80,11 @@ class Stage:
     read_window: Callable[[Window, Any], Window] = run_window
 
     @property
+    def carries_state(self) -> bool:
+        """Whether each run of this stage goes on from the one before."""
+        return any(isinstance(read, StateBefore) for read in self.reads)
+
+    @property
     def upstream(self) -> tuple[str, ...]:
         """The stages of the same run that must have passed before this one builds."""
         return tuple(dict.fromkeys(read.stage for read in self.reads if isinstance(read, FromRun)))
@@ -75,8 +94,8 @@ def scope_condition(write: Write, window: Window, params: Any) -> str:
     """The SQL condition of the rows that a run replaces; every literal in it is a date or an instant."""
     scope = write.scope(window, params)
     replace = write.table.replace
-    if replace.kind == "whole":
-        return "true"
+    if replace.kind in ("whole", "state"):
+        return EVERYTHING
     column = replace.columns[0]
     if isinstance(scope, Window):
         return f"`{column}` >= {instant_sql(scope.start)} AND `{column}` < {instant_sql(scope.end)}"

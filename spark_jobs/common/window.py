@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 
@@ -41,6 +42,17 @@ class Window:
         first = (self.start.astimezone(zone).replace(tzinfo=None) - shift).date()
         last = ((self.end - timedelta(microseconds=1)).astimezone(zone).replace(tzinfo=None) - shift).date()
         return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    @property
+    def last_day(self) -> date:
+        """The UTC day that the window ends with."""
+        return (self.end - timedelta(microseconds=1)).date()
+
+    def by_day(self) -> list["Window"]:
+        """The window cut at each midnight UTC."""
+        midnights = [datetime.combine(day, datetime.min.time(), UTC) for day in self.business_days("UTC", 0)[1:]]
+        cuts = [self.start, *midnights, self.end]
+        return [Window(start, end) for start, end in pairwise(cuts)]
 
     def business_day_start(self, timezone: str, cut_hour: int) -> datetime:
         """The instant at which the business day of the window's start began."""

@@ -56,7 +56,12 @@ class Work:
     def properties(self) -> dict[str, str]:
         """What each commit says about where it came from."""
         attempt = str(self.attempt.attempt_id)
-        return {"signalbox.run": self.run.run_key, "signalbox.attempt": attempt, "signalbox.stage": self.stage.name}
+        return {
+            "signalbox.run": self.run.run_key,
+            "signalbox.attempt": attempt,
+            "signalbox.stage": self.stage.name,
+            "signalbox.day": self.run.window.last_day.isoformat(),
+        }
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

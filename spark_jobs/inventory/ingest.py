@@ -22,7 +22,7 @@ from expectations.inventory import (
     movements,
     receipts,
 )
-from spark_jobs.common.disposition import DROPPED, drop_later_copies
+from spark_jobs.common.disposition import DROPPED, newest_of_each
 from spark_jobs.common.stage import Landed, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.inventory.identity import KEY
@@ -30,8 +30,6 @@ from spark_jobs.inventory.params import InventoryParams
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-    from expectations.contract import Table
 
 
 def transform(
@@ -53,15 +51,6 @@ def transform(
         newest_of_each(orders, receipts.TABLE),
         newest_of_each(bills, installed_parts.TABLE),
     )
-
-
-def newest_of_each(rows: DataFrame, table: Table) -> DataFrame:
-    """Mark all but one row of each key as duplicates: of the file that landed last, the first row."""
-    from pyspark.sql import functions as F
-
-    newest = [F.col("landing_file").desc(), F.col("source_row")]
-    marked = drop_later_copies(rows, [F.col(name) for name in table.key], newest)
-    return marked.select(*table.column_names, DROPPED)
 
 
 def with_material_unit(moves: DataFrame, known: DataFrame) -> DataFrame:

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, create_engine, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.pool import NullPool
 
-from spark_jobs.common.ledger import leases, proofs, releases, windows
+from spark_jobs.common.ledger import leases, proofs, releases, states, windows
 from spark_jobs.common.ledger import schema as s
 from spark_jobs.common.ledger.records import Attempt, Receipt, Release, Run, Verdict
 from spark_jobs.common.ledger.verdicts import judge
@@ -208,6 +209,16 @@ class Ledger:
         """Releases, newest first."""
         with self._engine.begin() as connection:
             return releases.find(connection, pipeline, tier, run_key)
+
+    def state_at(self, pipeline: str, tier: str, table: str, moment: datetime) -> int:
+        """The snapshot of a state at the instant where a window ended; ``Blocked`` when there is none, or a stale one."""
+        with self._engine.begin() as connection:
+            return states.at(connection, pipeline, tier, table, moment)
+
+    def has_later(self, run: Run) -> bool:
+        """Whether a window that ends after the run's has been released in its tier."""
+        with self._engine.begin() as connection:
+            return states.has_later(connection, run.pipeline, run.tier, run.window_end)
 
     def interrupted(self, run: Run) -> list[str]:
         """Keys of other runs whose release may have been cut off half way."""

@@ -1,0 +1,15 @@
+"""Lake: the audience index of the newest day."""
+
+from expectations.audience.index_columns import COLUMNS, RULES
+from expectations.contract import Table, state
+
+TABLE = Table(
+    pipeline="audience",
+    name="air_index",
+    meaning="How much more, or less, common a segment is among a pixel's visitors than in its group.",
+    key=("pixel_id", "segment_id"),
+    columns=COLUMNS,
+    replace=state(),
+    rules=RULES,
+    may_be_empty=True,
+)

@@ -1,0 +1,86 @@
+"""Events: each segment add and pixel visit once, on the day on which it arrived.
+
+Reads the landing tables `segment_events` and `pixel_events` of the run's days, and `segments` and `pixels`; writes
+`segment_adds` and `pixel_visits`. Events of unknown segments or pixels, or too late, go to quarantine from here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from expectations.audience import pixel_events, pixel_visits, pixels, segment_adds, segment_events, segments
+from spark_jobs.common.disposition import DROPPED, drop_later_copies, drop_where
+from spark_jobs.common.stage import FromRun, Landed, Stage, Write
+from spark_jobs.common.window import Window
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from spark_jobs.audience.params import AudienceParams
+
+
+def transform(
+    adds: DataFrame,
+    visits: DataFrame,
+    told: DataFrame,
+    owned: DataFrame,
+    *,
+    window: Window,
+    params: AudienceParams,
+) -> tuple[DataFrame, DataFrame]:
+    """Adds and visits with `_dropped` marks."""
+    from pyspark.sql import functions as F
+
+    kept = drop_where(adds, F.col("op") == "remove", "removal")
+    return (
+        once(with_known(arrived(kept, "segment_id"), told, "segment_id"))
+        .select(*segment_adds.TABLE.column_names, DROPPED),
+        once(with_known(arrived(visits, "pixel_id"), owned, "pixel_id"))
+        .select(*pixel_visits.TABLE.column_names, DROPPED),
+    )  # fmt: skip
+
+
+def arrived(rows: DataFrame, of: str) -> DataFrame:
+    """Ids without spaces around them, and the day that the file's folder names."""
+    from pyspark.sql import functions as F
+
+    folder = F.split("landing_file", "/")[1]
+    return rows.withColumns({"arrival_day": folder.cast("date"), "user_id": F.trim("user_id"), of: F.trim(of)})
+
+
+def with_known(rows: DataFrame, dimension: DataFrame, of: str) -> DataFrame:
+    """Whether the dimension lists the id."""
+    from pyspark.sql import functions as F
+
+    listed = F.broadcast(dimension.select(of).distinct().withColumn("listed", F.lit(True)))
+    return rows.join(listed, on=of, how="left").withColumn("known", F.coalesce("listed", F.lit(False)))
+
+
+def once(rows: DataFrame) -> DataFrame:
+    """An event that landed more than once on a day counts once."""
+    from pyspark.sql import functions as F
+
+    return drop_later_copies(rows, [F.col("arrival_day"), F.col("event_id")], ["ts", "landing_file", "source_row"])
+
+
+def days_of(window: Window, params: AudienceParams) -> list[date]:
+    """The UTC days that a run replaces."""
+    return window.business_days("UTC", 0)
+
+
+STAGE = Stage(
+    pipeline="audience",
+    name="events",
+    reads=(
+        Landed(segment_events.TABLE, by_arrival=True),
+        Landed(pixel_events.TABLE, by_arrival=True),
+        FromRun(segments.TABLE, "dimensions"),
+        FromRun(pixels.TABLE, "dimensions"),
+    ),
+    writes=(
+        Write(segment_adds.TABLE, days_of, balances="segment_events"),
+        Write(pixel_visits.TABLE, days_of, balances="pixel_events"),
+    ),
+    transform=transform,
+)

@@ -1,0 +1,95 @@
+"""Index: how much more, or less, common each segment is among the visitors of each pixel than in its group.
+
+Reads `udb`, the one of the day before for its size, the run's events, `segments` and `pixels`; writes `air_index`, the
+same rows by day in `air_index_history`, of these the ones that are shown in `air_trend`, and `air_run_audit`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from expectations.audience import (
+    air_index,
+    air_index_history,
+    air_run_audit,
+    air_trend,
+    pixel_visits,
+    pixels,
+    segment_adds,
+    segments,
+    statuses,
+    udb,
+)
+from spark_jobs.audience.cells import cells_of
+from spark_jobs.audience.counts import groups_on, user_counts
+from spark_jobs.audience.estimates import estimated, exact, sampled, theta_of
+from spark_jobs.audience.params import THETA, AudienceParams
+from spark_jobs.audience.run_audit import run_audit
+from spark_jobs.audience.statistics import judged
+from spark_jobs.common.reuse import computed_once
+from spark_jobs.common.stage import FromRun, Stage, StateBefore, Write
+from spark_jobs.common.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+
+def transform(
+    users: DataFrame,
+    before: DataFrame,
+    adds: DataFrame,
+    visits: DataFrame,
+    told: DataFrame,
+    owned: DataFrame,
+    *,
+    window: Window,
+    params: AudienceParams,
+) -> tuple[DataFrame, ...]:
+    """The index, its history, its trend, and one row on the day."""
+    from pyspark.sql import functions as F
+
+    groups = groups_on(told, window.last_day)
+    theta = theta_of(users, params.lg_k) if params.mode == THETA else None
+    counts = computed_once(user_counts(sampled(users, theta) if theta else users, groups, params))
+    index = computed_once(indexed(cells_of(counts, groups, owned), theta, window, params))
+    trend = index.where(F.col("status").isin(*statuses.SHOWN)).select(*air_trend.TABLE.column_names)
+    return index, index, trend, run_audit(users, before, adds, visits, counts, window)
+
+
+def indexed(cells: DataFrame, theta: float | None, window: Window, params: AudienceParams) -> DataFrame:
+    """All cells of a pixel together, because significance is judged among them."""
+    from pyspark.sql import functions as F
+
+    kinds = {column.name: column.type for column in air_index.TABLE.columns}
+    answer = ", ".join(f"{name} {kind}" for name, kind in kinds.items() if name != "ds")
+    told = cells.groupBy("pixel_id").applyInArrow(partial(_judged, theta=theta, params=params), answer)
+    return told.withColumn("ds", F.lit(window.last_day)).select(*air_index.TABLE.column_names)
+
+
+def _judged(cells: pa.Table, theta: float | None, params: AudienceParams) -> pa.Table:
+    told = estimated(cells, theta, params.min_estimated_side, params.min_sampled_overlap) if theta else exact(cells)
+    judged_cells = judged(told, params.min_expected, params.min_uniques)
+    return judged_cells.select([name for name in air_index.TABLE.column_names if name != "ds"])
+
+
+STAGE = Stage(
+    pipeline="audience",
+    name="index",
+    reads=(
+        FromRun(udb.TABLE, "udb"),
+        StateBefore(udb.TABLE),
+        FromRun(segment_adds.TABLE, "events"),
+        FromRun(pixel_visits.TABLE, "events"),
+        FromRun(segments.TABLE, "dimensions"),
+        FromRun(pixels.TABLE, "dimensions"),
+    ),
+    writes=(
+        Write(air_index.TABLE),
+        Write(air_index_history.TABLE, lambda window, params: [window.last_day]),
+        Write(air_trend.TABLE, lambda window, params: [window.last_day]),
+        Write(air_run_audit.TABLE, lambda window, params: [window.last_day]),
+    ),
+    transform=transform,
+)
