@@ -1,0 +1,79 @@
+"""The landing zone: one Parquet file with its manifest a table and day of arrival, a row group a batch of users."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from expectations.contract import Table
+
+ARROW = {"string": pa.string(), "bigint": pa.int64(), "date": pa.date32()}
+
+
+def numbered(prefix: str, first: int, count: int, width: int) -> pa.Array:
+    """``prefix`` and a running number as strings, without a Python loop."""
+    return named(prefix, np.arange(first, first + count), width)
+
+
+def named(prefix: str, numbers: np.ndarray, width: int) -> pa.Array:
+    """``prefix`` and a number of at least ``width`` digits."""
+    digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width, "0")
+    return pc.binary_join_element_wise(pa.scalar(prefix), digits, "")
+
+
+def pick(names: Sequence[str | None] | pa.Array, codes: np.ndarray) -> pa.Array:
+    """Names by code, as a dictionary of strings."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(names, pa.string()))
+
+
+class Landing:
+    """The files of one table, one a day, open until the last batch is written; ``picked``: columns made by `pick`."""
+
+    def __init__(self, table: Table, landing: Path, days: Sequence[str], picked: Iterable[str] = ()) -> None:
+        self.table, self.rows = table, [0] * len(days)
+        kinds = {column.name: ARROW[column.type] for column in table.columns}
+        kinds |= {name: pa.dictionary(pa.int32(), pa.string()) for name in picked}
+        self.schema = pa.schema(list(kinds.items()))
+        self.paths = [landing / table.name / day / f"{table.name}.parquet" for day in days]
+        repeated = [name for name in self.schema.names if name != "event_id"]
+        self.writers = [self._open(path, repeated) for path in self.paths]
+
+    def _open(self, path: Path, repeated: list[str]) -> pq.ParquetWriter:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return pq.ParquetWriter(path, self.schema, compression="zstd", store_schema=False, use_dictionary=repeated)
+
+    def write(self, batch: pa.Table, bounds: np.ndarray) -> None:
+        """Rows that are sorted by day; those of day i lie between bounds[i] and bounds[i + 1]."""
+        batch = batch.select(self.schema.names).cast(self.schema)
+        for day, (begin, end) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
+            if end > begin:
+                self.writers[day].write_table(batch.slice(begin, end - begin))
+                self.rows[day] += end - begin
+
+    def close(self) -> int:
+        """Finish the files and write the manifests last, so that a reader knows that a file is whole; the rows landed."""
+        for writer, path, rows in zip(self.writers, self.paths, self.rows, strict=True):
+            writer.close()
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            manifest = {"rows": rows, "sha256": digest, "time_zone": "UTC"}
+            beside = path.with_name(path.name + ".manifest.json")
+            beside.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        return sum(self.rows)
+
+
+def land_whole(table: Table, rows: pa.Table, landing: Path, day: str) -> int:
+    """One file on one day."""
+    files = Landing(table, landing, [day])
+    files.write(rows, np.array([0, rows.num_rows]))
+    return files.close()
+
+
+def list_tables(landing: Path, names: Iterable[str]) -> None:
+    """landing.json: the tables that are supplied, even those without a row."""
+    (landing / "landing.json").write_text(json.dumps({"tables": sorted(names)}, indent=2) + "\n", encoding="utf-8")
