@@ -6,8 +6,9 @@ same rows by day in `air_index_history`, of these the ones that are shown in `ai
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from expectations.audience import (
     air_index,
@@ -32,7 +33,6 @@ from spark_jobs.common.stage import FromRun, Stage, StateBefore, Write
 from spark_jobs.common.window import Window
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 
@@ -64,7 +64,12 @@ def indexed(cells: DataFrame, theta: float | None, window: Window, params: Audie
 
     kinds = {column.name: column.type for column in air_index.TABLE.columns}
     answer = ", ".join(f"{name} {kind}" for name, kind in kinds.items() if name != "ds")
-    told = cells.groupBy("pixel_id").applyInArrow(partial(_judged, theta=theta, params=params), answer)
+
+    # Spark reads the types of what it is given, and cannot read those of a partial.
+    def judge(cells: pa.Table) -> pa.Table:
+        return _judged(cells, theta, params)
+
+    told = cells.groupBy("pixel_id").applyInArrow(judge, answer)
     return told.withColumn("ds", F.lit(window.last_day)).select(*air_index.TABLE.column_names)
 
 

@@ -1,6 +1,7 @@
 """Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit that, sign the receipt."""
 
 import time
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def build(spark: "SparkSession", ledger: Ledger, landing: Landing, stage: Stage,
     with renewed(ledger, ledger.begin(run, stage.name)) as attempt:
         work = Work(spark, ledger, landing, stage, run, params, attempt)
         work.upstream = ledger.require_passed(run.run_key, stage.upstream)
-        with forgotten_afterwards():
+        with forgotten_afterwards(), work.lake.joined_by_bucket() if stage.joins_buckets else nullcontext():
             _build(work)
             document = _document(work, time.monotonic() - began)
             receipt_id = ledger.write_receipt(attempt, document)

@@ -5,7 +5,8 @@ each action of a build sees the same rows. After each write the branch's history
 lie on the base.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,14 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
     "write.parquet.compression-codec": "zstd",
+}
+# Rows of a bucketed table come in any order: a writer a bucket is cheaper than to sort them by bucket.
+_BUCKETED = {"write.spark.fanout.enabled": "true"}
+# With these, tables in the same buckets are joined bucket by bucket, where they lie. Not for every session: a scan that
+# keeps partitions apart makes a task of each.
+_JOINED_BY_BUCKET = {
+    "spark.sql.sources.v2.bucketing.enabled": "true",
+    "spark.sql.iceberg.planning.preserve-data-grouping": "true",
 }
 
 
@@ -80,7 +89,8 @@ class Lake:
         self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
 
     def _create(self, table: Table, name: str, tier: str) -> None:
-        properties = ", ".join(f"'{key}'='{value}'" for key, value in _PROPERTIES.items())
+        settings = _PROPERTIES | (_BUCKETED if table.replace.bucketed_by else {})
+        properties = ", ".join(f"'{key}'='{value}'" for key, value in settings.items())
         partitioned = f"PARTITIONED BY ({table.partitioning(tier)})" if table.partitioning(tier) else ""
         self._spark.sql(
             f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl()}) USING iceberg {partitioned} "
@@ -117,6 +127,18 @@ class Lake:
     def read(self, name: str, snapshot: int) -> "DataFrame":
         """The rows of one snapshot, whatever happens to the table meanwhile."""
         return self._spark.read.option("versionAsOf", snapshot).table(name)
+
+    @contextmanager
+    def joined_by_bucket(self) -> Iterator[None]:
+        """Within it, tables in the same buckets are joined without a shuffle."""
+        before = {key: self._spark.conf.get(key, None) for key in _JOINED_BY_BUCKET}
+        for key, value in _JOINED_BY_BUCKET.items():
+            self._spark.conf.set(key, value)
+        try:
+            yield
+        finally:
+            for key, old in before.items():
+                self._spark.conf.unset(key) if old is None else self._spark.conf.set(key, old)
 
     def branch(self, name: str, branch: str, base: int) -> None:
         """Open an attempt's branch on the recorded base."""

@@ -85,6 +85,11 @@ class Stage:
         return any(isinstance(read, StateBefore) for read in self.reads)
 
     @property
+    def joins_buckets(self) -> bool:
+        """Whether it reads tables that lie in buckets, to be joined with each other."""
+        return sum(read.table.replace.bucketed_by is not None for read in self.reads) > 1
+
+    @property
     def upstream(self) -> tuple[str, ...]:
         """The stages of the same run that must have passed before this one builds."""
         return tuple(dict.fromkeys(read.stage for read in self.reads if isinstance(read, FromRun)))
