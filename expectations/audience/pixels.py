@@ -11,4 +11,5 @@ TABLE = Table(
     key=("pixel_id",),
     columns=(*pixel_dim.COLUMNS, *ORIGIN),
     replace=state(),
+    rules=pixel_dim.RULES,
 )

@@ -12,6 +12,7 @@ TABLE = Table(
     columns=(*segment_dim.COLUMNS, *ORIGIN),
     replace=state(),
     rules=(
+        *segment_dim.RULES,
         Rule.none(
             "one_group_at_a_time",
             "SELECT segment_id, valid_from, valid_to, next_from FROM (SELECT *, lead(valid_from) OVER "

@@ -14,11 +14,20 @@ class Owner(StrEnum):
 
     NETWORK_OPERATIONS = "network-operations"
     SUPPLY_CHAIN = "supply-chain"
+    MEDIA = "media"
     DATA_PLATFORM = "data-platform"
 
 
-def house_rules(slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, doc: str) -> dict[str, Any]:
-    """Everything that ``@dag`` is told, for one pipeline at one cadence; ``doc`` is the DAG file's docstring."""
+def house_rules(
+    slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, doc: str, carries_state: bool = False
+) -> dict[str, Any]:
+    """Everything that ``@dag`` is told, for one pipeline at one cadence; ``doc`` is the DAG file's docstring.
+
+    A pipeline that carries a state from day to day can be told with which day it begins.
+    """
+    params = {"window_start": _instant_param("start"), "window_end": _instant_param("end")}
+    if carries_state:
+        params["state_from"] = _first_day_param()
     return {
         "dag_id": f"{slug}_{cadence.name}",
         "description": doc.strip().splitlines()[0],
@@ -29,7 +38,7 @@ def house_rules(slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, 
         # A courtesy to readers of the grid: what keeps two writers apart is the lease in the ledger.
         "max_active_runs": 1,
         "dagrun_timeout": cadence.run_limit,
-        "params": {"window_start": _instant_param("start"), "window_end": _instant_param("end")},
+        "params": params,
         "on_failure_callback": alerts.run_timed_out,
         "default_args": {
             "owner": owner.value,
@@ -42,6 +51,16 @@ def house_rules(slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, 
             "on_failure_callback": alerts.task_failed,
         },
     }
+
+
+def _first_day_param() -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="State from",
+        description="Optional: the UTC day with which the state begins, empty. Every other day goes on from the day before.",
+    )
 
 
 def _instant_param(edge: str) -> Param:

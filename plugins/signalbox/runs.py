@@ -1,5 +1,6 @@
 """What a DAG run is called in the ledger and which window it asks for; typed and checked before anything uses it."""
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -43,6 +44,15 @@ def interval(context: "Context") -> Window:
     return asked
 
 
+def state_from(context: "Context") -> date | None:
+    """The day with which somebody lets the state begin, or None; what is no date is an error."""
+    day = context["params"].get("state_from")
+    try:
+        return date.fromisoformat(str(day)) if day else None
+    except ValueError as error:
+        raise AirflowFailException(f"state_from is a day such as 2024-03-12, not {day!r}.") from error
+
+
 def job_arguments(context: "Context", cadence: str) -> list[str]:
     """The run as arguments of the job entrance, which never sees what else the trigger's conf holds."""
     own, asked = interval(context), explicit_window(context)
@@ -50,4 +60,6 @@ def job_arguments(context: "Context", cadence: str) -> list[str]:
     arguments += ["--interval-start", own.start.isoformat(), "--interval-end", own.end.isoformat()]
     if asked:
         arguments += ["--window-start", asked.start.isoformat(), "--window-end", asked.end.isoformat()]
+    if first := state_from(context):
+        arguments += ["--param", f"state_from={first.isoformat()}"]
     return arguments

@@ -8,17 +8,19 @@ import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import BaseOperator, TaskGroup
+from airflow.sdk import BaseOperator, BaseSensorOperator, TaskGroup
 from airflow.sdk.exceptions import AirflowFailException
 
 from signalbox import assets, runs
 from signalbox.cadence import Cadence
 from signalbox.engines import ConnectJob, engine, job_outcomes
+from spark_jobs.common.outcome import Blocked
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -39,6 +41,10 @@ class Pipeline:
         if self.cadence.late_files_wait:
             WaitForLateFiles(task_id="late_files", wait=self.cadence.late_files_wait) >> opened
         return opened
+
+    def state(self) -> BaseOperator:
+        """Wait until the state is there that this run goes on from."""
+        return WaitForState(task_id="state", pipeline=self.slug, timeout=self.cadence.run_limit.total_seconds())
 
     def stage(self, name: str) -> TaskGroup:
         """Build a stage and prove it; there is no way to have the one without the other."""
@@ -114,6 +120,33 @@ class WaitForLateFiles(BaseOperator):
 
     def waited(self, context: "Context", event: Any = None) -> None:
         self.log.info("Late files had until %s.", event)
+
+
+class WaitForState(BaseSensorOperator):
+    """Waits, without a worker, until the day before is released and rests on the newest runs of its own days before.
+
+    A missing day is run by a backfill, whose runs are counted apart: a run that waits here does not keep it from starting.
+    """
+
+    def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
+        super().__init__(mode="reschedule", poke_interval=60, **kwargs)
+        self.pipeline = pipeline
+
+    def poke(self, context: "Context") -> bool:
+        from spark_jobs.common.ledger import Ledger
+
+        ledger = Ledger.from_environment()
+        run = ledger.run(runs.run_key(context))
+        if runs.state_from(context) == run.window.start.date():
+            self.log.info("The state begins with this run.")
+            return True
+        state = import_module(f"spark_jobs.{self.pipeline}").STATE
+        try:
+            ledger.state_at(run.pipeline, run.tier, f"lake.{self.pipeline}.{state}", run.window.start)
+        except Blocked as missing:
+            self.log.info("Waiting: %s", missing)
+            return False
+        return True
 
 
 class Checkpoint(BaseOperator):

@@ -8,6 +8,9 @@ STAGES = ("dimensions", "events", "days", "udb", "index")
 # What the report and BI tools read: each is a table of the lake under the same name.
 MARTS = ("air_index", "air_trend", "air_run_audit", "segments", "pixels")
 
+# The table that each day goes on from as the day before left it.
+STATE = "udb"
+
 # Lake tables that a release moves. The index is made at night only, so the live tier has none of them.
 TABLES = ("segment_adds", "pixel_visits", "user_days", "udb", "air_index_history", *MARTS)
 SETTLED_ONLY = TABLES

@@ -80,11 +80,6 @@ class Stage:
     read_window: Callable[[Window, Any], Window] = run_window
 
     @property
-    def carries_state(self) -> bool:
-        """Whether each run of this stage goes on from the one before."""
-        return any(isinstance(read, StateBefore) for read in self.reads)
-
-    @property
     def joins_buckets(self) -> bool:
         """Whether it reads tables that lie in buckets, to be joined with each other."""
         return sum(read.table.replace.bucketed_by is not None for read in self.reads) > 1

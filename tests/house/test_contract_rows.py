@@ -34,7 +34,7 @@ def found(spark: "SparkSession", slug: str) -> dict[tuple[str, str], str | None]
 
 
 def test_the_pipelines_are_exactly_these() -> None:
-    assert SLUGS == ["inventory", "metro"]
+    assert SLUGS == ["audience", "inventory", "metro"]
 
 
 def test_the_committed_suites_are_what_the_contracts_say() -> None:

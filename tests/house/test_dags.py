@@ -16,12 +16,13 @@ from signalbox.house import Owner
 from spark_jobs.common import pipelines
 from tests.house.code import ROOT, modules
 
-DAG_IDS = {"metro_live", "metro_nightly", "inventory_nightly"}
-DAG_FILES = {"dags/metro.py", "dags/inventory.py"}
+DAG_IDS = {"metro_live", "metro_nightly", "inventory_nightly", "audience_nightly"}
+DAG_FILES = {"dags/metro.py", "dags/inventory.py", "dags/audience.py"}
 SCHEDULES = {
     "metro_live": CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
     "metro_nightly": CronDataIntervalTimetable("0 4 * * *", timezone="Europe/Oslo"),
     "inventory_nightly": CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    "audience_nightly": CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
 }
 HEAVY = {"pyspark", "great_expectations", "pandas", "pyarrow"}
 PARSE_LIMIT_CPU_S = 1.0
@@ -80,7 +81,8 @@ def test_every_dag_follows_the_house_rules(dag_id):
     assert dag.max_active_runs == 1
     assert dag.dagrun_timeout is not None
     assert {slug, cadence} <= set(dag.tags)
-    assert {"window_start", "window_end"} == set(dag.params)
+    state = {"state_from"} if pipelines.carries_state(slug) else set()
+    assert {"window_start", "window_end"} | state == set(dag.params)
     assert dag.on_failure_callback
     assert {task.owner for task in dag.tasks} <= {owner.value for owner in Owner}
     assert {task.pool for task in dag.tasks} == {cadence}
