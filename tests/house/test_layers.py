@@ -8,7 +8,7 @@ import pytest
 
 from tests.house.code import ROOT, imported, imported_at_top, modules
 
-SLUGS = {"metro", "inventory"}
+SLUGS = {"audience", "inventory", "metro"}
 OURS = {"dags", "signalbox", "signalbox_plugin", "spark_jobs", "expectations", "simulators", "platform_local", "tests"}
 MAY_IMPORT = {
     "dags": {"signalbox"},
