@@ -1,0 +1,127 @@
+"""Days on a real lake: in order, again, missing, empty, and an old one run again under newer ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from spark_jobs.common.outcome import Blocked
+from tests.audience.steps import FIRST, listed_state, simulated, window_of
+from tests.pipeline_lake import PipelineLake, own_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(900)]
+
+STAGES = ("dimensions", "events", "days", "udb", "index")
+SECOND, THIRD, FOURTH = (FIRST + timedelta(days=n) for n in (1, 2, 3))
+BEGIN = (f"state_from={FIRST.isoformat()}",)
+UDB = "lake.audience.udb"
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PipelineLake]:
+    """Three days of few users; nothing has landed on the third."""
+    folder = tmp_path_factory.mktemp("days")
+    size = ("--users", "60", "--segments", "6", "--groups", "2", "--pixels", "4", "--days", "2", "--noise", "0")
+    landing = simulated(folder, "--seed", "3", *size)
+    with own_session(spark, folder / "lake") as (session, ledger):
+        yield PipelineLake(session, ledger, "audience", folder / "lake", landing, STAGES)
+
+
+def run(lake: PipelineLake, day: date, *overrides: str) -> dict[str, str]:
+    return lake.run("nightly", window_of(day, day), overrides=overrides)
+
+
+def tags(lake: PipelineLake) -> dict[str, int]:
+    """The state's tags and `main`, with their snapshots."""
+    rows = lake.spark.sql(f"SELECT name, snapshot_id FROM {UDB}.refs WHERE type = 'TAG' OR name = 'main'").collect()
+    return {row.name: row.snapshot_id for row in rows}
+
+
+@pytest.fixture(scope="module")
+def three_days(lake: PipelineLake) -> dict[str, dict[str, str]]:
+    """The content hashes of three days in order, the third without any event."""
+    return {
+        "first": run(lake, FIRST, *BEGIN),
+        "second": run(lake, SECOND),
+        "third": run(lake, THIRD),
+    }
+
+
+def test_a_first_day_that_is_not_declared_is_blocked_in_words(lake: PipelineLake) -> None:
+    with pytest.raises(Blocked, match="no state of audience at 2024-01-01 00:00Z.*state_from=2024-01-01"):
+        run(lake, FIRST)
+
+
+def test_each_day_has_its_tag_and_main_is_at_the_newest(lake: PipelineLake, three_days: dict[str, dict[str, str]]) -> None:
+    found = tags(lake)
+    assert set(found) == {"main", "ds_20240101", "ds_20240102", "ds_20240103"}
+    assert found["main"] == found["ds_20240103"]
+
+
+def test_an_empty_day_keeps_the_users_and_moves_the_day_on(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
+    found = tags(lake)
+    before, after = (lake.lake.read(UDB, found[name]) for name in ("ds_20240102", "ds_20240103"))
+    assert listed_state(after) == listed_state(before) != {}
+    assert {row.updated_ds for row in after.select("updated_ds").distinct().collect()} == {THIRD}
+    audit = lake.spark.table("lake.audience.air_run_audit").where(f"ds = DATE '{THIRD}'").collect()[0]
+    assert audit.users == audit.users_before == before.count()
+
+
+def test_a_missing_day_is_blocked_in_words(lake: PipelineLake, three_days: dict[str, dict[str, str]]) -> None:
+    with pytest.raises(Blocked, match="no state of audience at 2024-01-05 00:00Z: the day before it is not released"):
+        run(lake, FOURTH + timedelta(days=1))
+
+
+def test_the_newest_day_run_again_gives_the_same_content(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
+    assert run(lake, THIRD) == three_days["third"]
+
+
+def test_an_old_day_run_again_leaves_main_and_makes_later_days_stale_until_they_run_again(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    before = tags(lake)
+    assert run(lake, SECOND) == three_days["second"]
+    found = tags(lake)
+    assert found["main"] == before["main"] and found["ds_20240102"] != before["ds_20240102"]
+    with pytest.raises(Blocked, match="at 2024-01-04 00:00Z rests on an older run of the days up to 2024-01-03 00:00Z"):
+        run(lake, FOURTH)
+    assert run(lake, THIRD) == three_days["third"]
+    run(lake, FOURTH)
+    assert tags(lake)["main"] == tags(lake)["ds_20240104"]
+
+
+def test_a_segment_that_changes_its_group_is_read_as_of_the_day(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    landing = Path(shutil.copytree(lake.landing, tmp_path / "landing"))
+    (told,) = (landing / "segment_dim").rglob("*.parquet")
+    rows = pd.read_parquet(told)
+    segment = lake.spark.table("lake.audience.air_index").select("segment_id", "group_id").first()
+    assert segment is not None
+    moves = rows[rows.segment_id == segment.segment_id].iloc[-1:]
+    ends = moves.assign(valid_to=SECOND)
+    begins = moves.assign(group_id="moved", group_name="Moved", valid_from=THIRD, valid_to=None)
+    folder = landing / "segment_dim" / SECOND.isoformat()
+    folder.mkdir()
+    pd.concat([ends, begins]).to_parquet(folder / "moves.parquet", index=False)
+    moved = PipelineLake(lake.spark, lake.ledger, "audience", lake.folder, landing, STAGES)
+    moved.runs = 100
+    groups = {}
+    for day in (SECOND, THIRD):
+        run(moved, day)
+        of_day = lake.spark.table("lake.audience.air_index_history").where(f"ds = DATE '{day}'")
+        groups[day] = {row.group_id for row in of_day.where(f"segment_id = '{segment.segment_id}'").collect()}
+    assert groups == {SECOND: {segment.group_id}, THIRD: {"moved"}}

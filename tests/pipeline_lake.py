@@ -1,0 +1,109 @@
+"""The real stages of a pipeline on a lake, ledger and session of their own, run by run as the DAGs run them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from expectations.contract import Table
+from platform_local.postgres import Cluster
+from spark_jobs.common import pipelines
+from spark_jobs.common.build import build
+from spark_jobs.common.lake import Lake
+from spark_jobs.common.landing import Landing
+from spark_jobs.common.ledger import Ledger
+from spark_jobs.common.release import release
+from spark_jobs.common.spark_conf import catalog_conf
+from spark_jobs.common.stage import Stage
+from spark_jobs.common.window import Window
+from tests.platform.toy import fingerprints, tiny_queries
+
+
+class PipelineLake:
+    """A pipeline up to its release, under contracts that know row rules only: the suites of Great Expectations are judged
+    elsewhere.
+    """
+
+    def __init__(
+        self, spark: SparkSession, ledger: Ledger, slug: str, folder: Path, landing: Path, stages: tuple[str, ...]
+    ) -> None:
+        self.spark, self.ledger, self.slug, self.folder, self.landing = spark, ledger, slug, folder, landing
+        self.stages = stages
+        self.lake = Lake(spark)
+        self.runs = 0
+
+    def run(
+        self,
+        cadence: str,
+        explicit: Window | None = None,
+        interval: Window | None = None,
+        overrides: Iterable[str] = (),
+    ) -> dict[str, str]:
+        """A whole run up to its release; the content hash of what it wrote in each table."""
+        self.runs += 1
+        run = self.ledger.open_run(self.slug, cadence, f"{self.slug}/{self.runs}", interval, explicit)
+        params: Any = pipelines.params(self.slug, cadence, list(overrides))
+        landing, hashes = Landing(self.landing, self.folder / "staging"), {}
+        try:
+            for name in self.stages:
+                document = build(self.spark, self.ledger, landing, self._lean_stage(name), run, params).document
+                verdict = self.ledger.checkpoint(run.run_key, name)
+                assert verdict.passed, verdict.sentence
+                hashes |= {n: entry["content_hash"] for n, entry in document["tables"].items() if entry["audited"]}
+            release(self.spark, self.ledger, run, self.stages, fingerprints(map(self._lean_stage, self.stages)))
+        finally:
+            self.ledger.close_run(run.run_key)
+        return hashes
+
+    def compact(self, tiers: Iterable[str]) -> None:
+        """Rewrite the files of every table that a release of these tiers shows."""
+        for tier in tiers:
+            for newest in self.ledger.releases(self.slug, tier)[:1]:
+                for name in newest.snapshots:
+                    self.lake.compact(name)
+
+    def tables(self) -> dict[str, Table]:
+        """What the stages write, by name."""
+        every = [pipelines.stage(self.slug, name) for name in self.stages]
+        return {write.table.name: write.table for stage in every for write in stage.writes}
+
+    def _lean_stage(self, name: str) -> Stage:
+        stage = pipelines.stage(self.slug, name)
+        return replace(stage, writes=tuple(replace(write, table=_lean(write.table)) for write in stage.writes))
+
+
+@contextmanager
+def own_session(spark: SparkSession, folder: Path) -> Iterator[tuple[SparkSession, Ledger]]:
+    """A session and a ledger on a cluster of their own in ``folder``, with settings for a handful of rows."""
+    folder.mkdir(exist_ok=True)
+    for outer in (folder, *folder.parents[:2]):
+        outer.chmod(0o755)
+    cluster = Cluster(folder / "postgres", throw_away=True)
+    try:
+        cluster.start()
+        ledger = Ledger.at(cluster.url("ledger"))
+        ledger.migrate()
+        session = spark.newSession()
+        environ = {
+            "SIGNALBOX_CATALOG_URI": cluster.jdbc_url("catalog"),
+            "SIGNALBOX_CATALOG_USER": "catalog",
+            "SIGNALBOX_CATALOG_PASSWORD": cluster.password("catalog"),
+            "SIGNALBOX_WAREHOUSE": f"file://{folder / 'warehouse'}",
+        }
+        for key, value in catalog_conf(environ).items():
+            if key != "spark.sql.extensions":  # Belongs to the JVM.
+                session.conf.set(key, value)
+        with tiny_queries(session):
+            yield session, ledger
+    finally:
+        cluster.stop()
+        cluster.remove()
+
+
+def _lean(table: Table) -> Table:
+    return replace(table, key=(), rules=tuple(rule for rule in table.rules if rule.condition), may_be_empty=True)
