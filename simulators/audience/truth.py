@@ -1,6 +1,8 @@
 """The truth: what a perfect method would know.
 
-* ``gt_lift``: how a segment changes the chance of a visit.
+* ``gt_lift``: lift (chance that an add of the segment leads to a visit of the pixel, by that of an average add) and true_index
+  (what `index.py` derives from the process, without noise and for all users that there could be; 100 = as common as in the
+  group). It is null without a group, and in runs of more than 90 days, in which pixels are forgotten.
 * ``gt_planted``: what went wrong: table, kind, event_id, id (of the user; of the segment that moved to another group).
 * ``gt_counts``, ``gt_state`` (of up to 20,000 users): counts and state at the end of the last day, computed from the landed
   rows by `sets.py`. State: kind is ``segment`` or ``pixel``; min and max are epoch seconds.
@@ -15,8 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulators.audience import sets
+from simulators.audience.index import true_index
 from simulators.audience.landing import pick
 from simulators.audience.model import Model
+from simulators.audience.preset import PIXEL_DAYS
 
 USERS_COUNTED = 20_000
 TEXT, NUMBER = pa.string(), pa.int64()
@@ -38,13 +42,16 @@ def write_truth(model: Model, planted: Sequence[pa.Table], landing: Path, folder
 
 
 def lifts(model: Model) -> pa.Table:
-    """gt_lift: segment_id, pixel_id, lift."""
+    """gt_lift: segment_id, pixel_id, lift, true_index."""
     segment, pixel = np.indices(model.lift.shape)
+    index = true_index(model).ravel()
+    known = np.isfinite(index) & (model.settings.days <= PIXEL_DAYS)
     return pa.table(
         {
             "segment_id": pick(model.segment_ids, segment.ravel()),
             "pixel_id": pick(model.pixel_ids, pixel.ravel()),
             "lift": model.lift.ravel(),
+            "true_index": pa.array(index, mask=~known),
         }
     )
 
