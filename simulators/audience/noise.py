@@ -52,13 +52,13 @@ def key_of(events: Rows) -> np.ndarray:
 
 
 def rejoin(settings: Settings, rng: np.random.Generator, adds: Rows, spared: np.ndarray) -> tuple[Rows, list[Spot]]:
-    """Let some early memberships lapse, and join them again on the first day after or later; keys ``spared`` are not hit."""
+    """Let some early memberships lapse, and join them again late enough to be live at the end; keys ``spared`` are not hit."""
     last = settings.days - SEGMENT_DAYS - 2
     first, key = _first(settings, adds)
     able = np.flatnonzero(first & (adds.arrived <= last) & ~np.isin(key, spared)) if last >= 0 else np.arange(0)
     count = min(round(settings.noisy(REJOIN_SHARE) * int(first.sum())), len(able))
     chosen = np.sort(rng.choice(able, count, replace=False))
-    earliest = adds.arrived[chosen] + SEGMENT_DAYS + 1
+    earliest = np.maximum(adds.arrived[chosen] + SEGMENT_DAYS + 1, settings.days - SEGMENT_DAYS)
     day = earliest + (rng.random(count) * (settings.days - earliest)).astype(np.int64)
     ts = settings.start + day * DAY_S + rng.integers(0, DAY_S, count)
     again = rows(settings, int(adds.number.max(initial=-1)) + 1, adds.user[chosen], adds.item[chosen], ts)
