@@ -10,6 +10,9 @@ from spark_jobs.audience.pairs import GROUP, GROUP_PIXEL, PIXEL, SEGMENT, SEGMEN
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+# The owner of a pixel that the dimension lists no more.
+NOBODY = "unknown"
+
 
 def cells_of(counts: DataFrame, groups: DataFrame, owned: DataFrame) -> DataFrame:
     """A row a live segment and visited pixel.
@@ -25,6 +28,7 @@ def cells_of(counts: DataFrame, groups: DataFrame, owned: DataFrame) -> DataFram
     seen = _of(counts, PIXEL, pixel_id="pixel_id", pixel_users="users").join(
         owned.select("pixel_id", "advertiser_id"), on="pixel_id", how="left"
     )
+    seen = seen.withColumn("advertiser_id", F.coalesce("advertiser_id", F.lit(NOBODY)))
     matched = _of(
         counts,
         SEGMENT_PIXEL,

@@ -81,6 +81,8 @@ def published(rows: DataFrame, table: Table) -> DataFrame:
 def listed_state(state: DataFrame) -> dict[str, tuple[Spans, Spans]]:
     """By user: segments and pixels by first and last instant."""
     return {
-        row.user_id: tuple({name: (span.min, span.max) for name, span in held.items()} for held in (row.segments, row.pixels))
+        row.user_id: tuple(
+            {name: (span.min, span.max) for name, span in held.items()} for held in (row.segments, row.pixels)
+        )
         for row in state.collect()
     }

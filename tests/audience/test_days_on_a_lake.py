@@ -57,11 +57,13 @@ def three_days(lake: PipelineLake) -> dict[str, dict[str, str]]:
 
 
 def test_a_first_day_that_is_not_declared_is_blocked_in_words(lake: PipelineLake) -> None:
-    with pytest.raises(Blocked, match="no state of audience at 2024-01-01 00:00Z.*state_from=2024-01-01"):
+    with pytest.raises(Blocked, match=r"no state of audience at 2024-01-01 00:00Z.*state_from=2024-01-01"):
         run(lake, FIRST)
 
 
-def test_each_day_has_its_tag_and_main_is_at_the_newest(lake: PipelineLake, three_days: dict[str, dict[str, str]]) -> None:
+def test_each_day_has_its_tag_and_main_is_at_the_newest(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
     found = tags(lake)
     assert set(found) == {"main", "ds_20240101", "ds_20240102", "ds_20240103"}
     assert found["main"] == found["ds_20240103"]

@@ -106,7 +106,7 @@ def test_a_user_with_fifty_thousand_pixels_is_a_bot_left_out_and_counted() -> No
 
 def test_a_user_at_the_caps_is_no_bot() -> None:
     caps = Caps(most_segments=2, most_pixels=1)
-    (capped,) = [told for told in counted([batch([({"a": 1, "b": 1}, {"p": 2})])], {}, caps)][-1].to_pylist()
+    (capped,) = list(counted([batch([({"a": 1, "b": 1}, {"p": 2})])], {}, caps))[-1].to_pylist()
     assert capped["users"] == 0
 
 
