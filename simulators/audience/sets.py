@@ -115,8 +115,8 @@ def forget(spans: dict[str, Spans], cutoff: int) -> None:
 def state_on(landing: Path, first: date, last: date, pixel_days: int = PIXEL_DAYS) -> State:
     """The state at the end of the last day, day after day from the first."""
     state, day = State(), first
-    segments, pixels = groups_on(landing, last), pixels_on(landing, last)
     while day <= last:
+        segments, pixels = groups_on(landing, day), pixels_on(landing, day)
         ds_end = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) + DAY_S
         adds = landed(landing / "segment_events" / day.isoformat())
         visits = landed(landing / "pixel_events" / day.isoformat())

@@ -75,6 +75,14 @@ def test_an_event_that_is_not_valid_does_not_count(landing, change, days):
     assert live(landing, days) == {}
 
 
+def test_a_segment_is_unknown_until_its_dimension_has_landed(landing):
+    row = {"segment_id": "new", "group_id": "G", "valid_from": date(2023, 1, 1), "valid_to": None}
+    land(landing, "segment_dim", date(2024, 1, 2), [row])
+    for day in (0, 1):
+        add(landing, day, START + day * DAY_S, segment="new", event=f"e{day}")
+    assert live(landing, 2) == {"u": {"new": (START + DAY_S,) * 2}}
+
+
 def test_an_event_seven_days_late_counts(landing):
     add(landing, 0, START - 7 * DAY_S)
     assert live(landing, 1) == {"u": {"s": (START - 7 * DAY_S,) * 2}}
