@@ -13,11 +13,11 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import pytest
-from tenacity import stop_after_attempt
 
 from expectations.contract import TYPES, Column, Table, keys
 from platform_local.postgres import Cluster
 from spark_jobs.common import serve as serving
+from spark_jobs.common import swap
 from spark_jobs.common.ledger import Ledger, Release
 from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
@@ -231,7 +231,7 @@ def test_a_mart_that_stays_locked_fails_the_step_and_changes_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "_LOCK_TIMEOUT", "300ms")
-    monkeypatch.setattr(serving._publish.retry, "stop", stop_after_attempt(2))  # type: ignore[attr-defined]
+    monkeypatch.setattr(swap, "RETRIES", 1)
     shop.stock("old")
     shop.land(3.0)
     run = shop.publish("new")
@@ -269,7 +269,7 @@ def test_an_attempt_that_slept_until_a_later_one_had_served_changes_nothing(shop
     (release, *_) = shop.ledger.releases(shop.slug, "settled")
     old = pa.table({"day": [TUESDAY], "total": [1.0]})
     with pytest.raises(Settled, match=r"A later attempt has served the settled tier of shop\d+ meanwhile"):
-        serving._publish(serving.marts_uri(), slept, release, [(marts(shop.slug)[0], "true", old)])
+        serving.publish(serving.marts_uri(), slept, release, [serving.Load(marts(shop.slug)[0], release, "true", old)])
     assert shop.shown() == ([20.0], 10, 20.0)
 
 
@@ -297,7 +297,8 @@ def test_every_column_type_arrives_in_postgresql_as_it_was(shop: Shop) -> None:
     attempt = shop.ledger.begin(run, "serve")
     release = Release(1, shop.slug, "settled", run.run_key, run.window, {}, HOUR.start)
     mart = serving.Mart("wide", table, day="c6")
-    assert serving._publish(serving.marts_uri(), attempt, release, [(mart, "true", rows)]) == {"wide": 2}
+    load = serving.Load(mart, release, "true", rows)
+    assert serving.publish(serving.marts_uri(), attempt, release, [load]) == {"wide": 2}
     listed = ", ".join(column.name for column in columns)
     assert shop.ask(f"SELECT {listed} FROM {{s}}.wide ORDER BY c6") == [tuple(values), tuple(nothing)]
 

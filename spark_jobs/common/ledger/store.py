@@ -209,6 +209,11 @@ class Ledger:
         with self._engine.begin() as connection:
             return releases.find(connection, pipeline, tier, run_key)
 
+    def latest_release(self, pipeline: str, tier: str) -> Release:
+        """The release of the latest day, which need not be the newest: an old day may have been run again."""
+        with self._engine.begin() as connection:
+            return releases.latest(connection, pipeline, tier)
+
     def interrupted(self, run: Run) -> list[str]:
         """Keys of other runs whose release may have been cut off half way."""
         with self._engine.begin() as connection:
