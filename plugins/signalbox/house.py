@@ -17,8 +17,13 @@ class Owner(StrEnum):
     DATA_PLATFORM = "data-platform"
 
 
-def house_rules(slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, doc: str) -> dict[str, Any]:
-    """Everything that ``@dag`` is told, for one pipeline at one cadence; ``doc`` is the DAG file's docstring."""
+def house_rules(
+    slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, doc: str, refuses_marts: bool = False
+) -> dict[str, Any]:
+    """Everything that ``@dag`` is told, for one pipeline at one cadence; ``doc`` is the DAG file's docstring.
+
+    ``refuses_marts``: it has marts that are swapped, so the trigger's form takes a reason to publish what is refused.
+    """
     return {
         "dag_id": f"{slug}_{cadence.name}",
         "description": doc.strip().splitlines()[0],
@@ -29,7 +34,11 @@ def house_rules(slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, 
         # A courtesy to readers of the grid: what keeps two writers apart is the lease in the ledger.
         "max_active_runs": 1,
         "dagrun_timeout": cadence.run_limit,
-        "params": {"window_start": _instant_param("start"), "window_end": _instant_param("end")},
+        "params": {
+            "window_start": _instant_param("start"),
+            "window_end": _instant_param("end"),
+            **({"force_publish": _reason_param()} if refuses_marts else {}),
+        },
         "on_failure_callback": alerts.run_timed_out,
         "default_args": {
             "owner": owner.value,
@@ -51,4 +60,14 @@ def _instant_param(edge: str) -> Param:
         format="date-time",
         title=f"Window {edge}",
         description=f"Optional: the {edge} of the window to build, with offset. Give both ends or neither.",
+    )
+
+
+def _reason_param() -> Param:
+    return Param(
+        "",
+        type="string",
+        maxLength=500,
+        title="Force publish",
+        description="Optional: why marts are to be published that differ too much from the version before.",
     )

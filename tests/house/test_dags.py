@@ -80,7 +80,7 @@ def test_every_dag_follows_the_house_rules(dag_id):
     assert dag.max_active_runs == 1
     assert dag.dagrun_timeout is not None
     assert {slug, cadence} <= set(dag.tags)
-    assert {"window_start", "window_end"} == set(dag.params)
+    assert {"window_start", "window_end"} == set(dag.params) - {"force_publish"}
     assert dag.on_failure_callback
     assert {task.owner for task in dag.tasks} <= {owner.value for owner in Owner}
     assert {task.pool for task in dag.tasks} == {cadence}
