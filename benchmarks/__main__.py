@@ -29,7 +29,7 @@ def main() -> None:
     if args.only in (None, "inventory"):
         inventory.compare(home)
     if args.only in (None, "publish"):
-        publish.compare(seconds=60, hold_s=30, rows=200_000)
+        publish.compare(seconds=60, hold_s=30, rows=50_000)
 
 
 if __name__ == "__main__":

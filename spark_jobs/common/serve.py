@@ -63,7 +63,8 @@ def serve(
             if load.mart.swap is None:
                 loads.append(Load(load.mart, load.release, load.scope, load.rows.toArrow()))
             else:
-                rows, batches = load.rows.count(), _in_batches(load.rows)
+                rows = load.rows.count()
+                batches = _in_batches(load.rows, rows)
                 staged.append(
                     stage(uri, attempt, load.mart, load.mart.swap, load.release, batches, rows, force_publish)
                 )
@@ -104,11 +105,11 @@ def _loads(lake: Lake, ledger: Ledger, pending: list[Release], marts: tuple[Mart
             yield Load(mart, release, scope, rows)
 
 
-def _in_batches(rows: "DataFrame") -> Iterator[Any]:
+def _in_batches(rows: "DataFrame", count: int) -> Iterator[Any]:
     """Arrow tables of a frame's rows, a bounded number at once: each is a scan of the same snapshot."""
     from pyspark.sql import functions as F
 
-    parts = 1 + rows.count() // _ROWS_AT_ONCE
+    parts = 1 + count // _ROWS_AT_ONCE
     for part in range(parts):
         yield rows.where(F.pmod(F.xxhash64(*rows.columns), F.lit(parts)) == part).toArrow()
 

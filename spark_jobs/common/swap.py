@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tenacity import Retrying, before_sleep_log, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from spark_jobs.common import faults, relations
 from spark_jobs.common.mart import named
@@ -36,8 +36,17 @@ def patient() -> Retrying:
         retry=retry_if_exception(lambda error: getattr(error, "sqlstate", None) in _WORTH_ANOTHER_TRY),
         wait=_PAUSES,
         stop=stop_after_attempt(1 + RETRIES),
-        before_sleep=before_sleep_log(_log, logging.WARNING),
+        before_sleep=_say_why,
         reraise=True,
+    )
+
+
+def _say_why(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    pause_s = state.next_action.sleep if state.next_action else 0.0
+    first = str(error).partition("\n")[0]
+    _log.warning(
+        "Somebody holds what must change; nothing did. Next try in %.0f s. PostgreSQL says: %s", pause_s, first
     )
 
 

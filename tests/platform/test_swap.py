@@ -19,6 +19,7 @@ from spark_jobs.common import rollback, serve, swap
 from spark_jobs.common.ledger import Attempt, Ledger, Release
 from spark_jobs.common.mart import Mart, Swap
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
+from spark_jobs.common.report.frames import served
 from spark_jobs.common.staging import Staged, stage
 from spark_jobs.common.window import Window
 
@@ -388,6 +389,19 @@ def test_a_reader_that_comes_from_the_mart_to_a_view_is_not_failed_by_a_swap(boa
         assert reader.fetchone() == (10,)
         reader.execute("COMMIT")
         publishing.join()
+    assert board.shown() == (2, 12)
+
+
+def test_a_report_reads_one_version_although_the_next_is_published_meanwhile(board: Board) -> None:
+    board.publish()
+    attempt, release = board.begin(2)
+    with served(board.slug) as read:
+        staged = board.stage(attempt, release, board.rows(12))
+        publishing = threading.Thread(target=serve.publish, args=(board.uri, attempt, release, [], [staged]))
+        publishing.start()
+        time.sleep(0.4)
+        assert set(read("scores")["release_id"]) == {1}
+    publishing.join()
     assert board.shown() == (2, 12)
 
 
