@@ -19,7 +19,7 @@ from spark_jobs.common import rollback, serve, swap
 from spark_jobs.common.ledger import Attempt, Ledger, Release
 from spark_jobs.common.mart import Mart, Swap
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
-from spark_jobs.common.report.frames import served
+from spark_jobs.common.report.frames import MissingTable, served
 from spark_jobs.common.staging import Staged, stage
 from spark_jobs.common.window import Window
 
@@ -375,17 +375,20 @@ def test_a_version_before_that_somebody_still_reads_does_not_stop_the_next(board
     assert board.tables() == {"scores", "scores_prev", "score_log", "served"}
 
 
-def test_a_reader_that_comes_from_the_mart_to_a_view_is_not_failed_by_a_swap(board: Board) -> None:
-    """It holds what the swap waits for and waits for what the swap holds; the swap gives way."""
+def test_a_reader_that_wants_what_the_swap_holds_and_holds_what_it_wants_is_not_failed(board: Board) -> None:
+    """The swap has the first view, waits for the second, and then for the mart; the reader comes from the mart and waits
+    for the first view the longest, so PostgreSQL would fail it. The swap gives way before that."""
     board.publish()
+    board.ask("CREATE VIEW {s}.second AS SELECT * FROM {s}.scores")
     attempt, release = board.begin(2)
     staged = board.stage(attempt, release, board.rows(12))
     with board.connected("bi") as reader:
         reader.execute(f"BEGIN; SELECT count(*) FROM {board.slug}.scores")
         publishing = threading.Thread(target=serve.publish, args=(board.uri, attempt, release, [], [staged]))
-        publishing.start()
-        time.sleep(0.4)
-        reader.execute(f"SELECT count(*) FROM {board.slug}.scores_current")
+        with held(board, "second", 0.6):
+            publishing.start()
+            time.sleep(0.3)
+            reader.execute(f"SELECT count(*) FROM {board.slug}.scores_current")
         assert reader.fetchone() == (10,)
         reader.execute("COMMIT")
         publishing.join()
@@ -396,6 +399,8 @@ def test_a_report_reads_one_version_although_the_next_is_published_meanwhile(boa
     board.publish()
     attempt, release = board.begin(2)
     with served(board.slug) as read:
+        with pytest.raises(MissingTable):
+            read("any")  # From now on it reads as of this moment.
         staged = board.stage(attempt, release, board.rows(12))
         publishing = threading.Thread(target=serve.publish, args=(board.uri, attempt, release, [], [staged]))
         publishing.start()
