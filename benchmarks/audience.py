@@ -77,7 +77,9 @@ def compare(home: Path, sizes: tuple[int, ...] = SIZES) -> None:
     merge_s, _, events = measured[large]
     print(f"\n  log-log slope of the stages' seconds against users, {small:,} to {large:,}: {slope:.2f}")
     hours = BUSY_DAY_EVENTS / (events / merge_s) / 3600
-    print(f"  a projection, not a measurement: {BUSY_DAY_EVENTS:,} events merged at this rate, {hours:.1f} h", flush=True)
+    print(
+        f"  a projection, not a measurement: {BUSY_DAY_EVENTS:,} events merged at this rate, {hours:.1f} h", flush=True
+    )
 
 
 def _measured(home: Path, users: int) -> tuple[float, float, int]:
@@ -106,7 +108,9 @@ def _rows(folder: Path) -> int:
 
 def _require_equal(export: Path, theirs: Path) -> None:
     cell = ["segment_id", "pixel_id"]
-    index = parquet.read_table(export / "air_index.parquet", columns=[*cell, "matched_users", "group_users", "status"]).to_pandas()
+    index = parquet.read_table(
+        export / "air_index.parquet", columns=[*cell, "matched_users", "group_users", "status"]
+    ).to_pandas()
     counted = parquet.read_table(theirs).to_pandas()
     both = index[(index.matched_users > 0) & (index.status != "ungrouped")].merge(counted, on=cell, how="outer")
     if not ((both.matched_users == both.n_sp) & (both.group_users == both.n_gp)).all():

@@ -22,7 +22,11 @@ from signalbox.stages import Pipeline
 BUSINESS_DAY = BusinessDay(hour=0, timezone="UTC")
 
 
-@dag(**house_rules("audience", NIGHTLY, owner=Owner.MEDIA, day=BUSINESS_DAY, doc=__doc__, carries_state=True))
+@dag(
+    **house_rules(
+        "audience", NIGHTLY, owner=Owner.MEDIA, day=BUSINESS_DAY, doc=__doc__, carries_state=True, refuses_marts=True
+    )
+)
 def audience() -> None:
     run = Pipeline("audience", NIGHTLY)
     window, close = run.window(), run.close()

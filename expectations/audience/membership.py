@@ -1,5 +1,8 @@
 """How long what a provider said of a user holds, and how late it may be said."""
 
+from expectations.contract import Column
+
+DS = Column("ds", "date", "day at the end of which this was known", metadata=True)
 DAY_S = 86_400
 # A user who was not added to a segment for so long is in it no more: the rule of the market, and no setting.
 MEMBERSHIP_DAYS = 30

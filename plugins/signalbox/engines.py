@@ -53,9 +53,12 @@ class ConnectJob(BaseOperator):
         self._working = True
         try:
             with job_outcomes():
-                job.run_command([*self.command, *runs.job_arguments(context, self.cadence_name)])
+                job.run_command([*self.command, *self.arguments(context)])
         finally:
             self._working = False
+
+    def arguments(self, context: "Context") -> list[str]:
+        return runs.job_arguments(context, self.cadence_name)
 
     def on_kill(self) -> None:
         # Airflow only calls this and lets the task go on. Raised here, in the signal's handler, the error unwinds the
@@ -63,6 +66,13 @@ class ConnectJob(BaseOperator):
         if self._working:
             self._working = False
             raise AirflowException("The task was told to stop.")
+
+
+class ServeJob(ConnectJob):
+    """Serving, which the trigger's form may force."""
+
+    def arguments(self, context: "Context") -> list[str]:
+        return [*super().arguments(context), *runs.serve_arguments(context)]
 
 
 class SubmitJob(SparkSubmitOperator):

@@ -19,15 +19,23 @@ class Owner(StrEnum):
 
 
 def house_rules(
-    slug: str, cadence: Cadence, *, owner: Owner, day: BusinessDay, doc: str, carries_state: bool = False
+    slug: str,
+    cadence: Cadence,
+    *,
+    owner: Owner,
+    day: BusinessDay,
+    doc: str,
+    carries_state: bool = False,
+    refuses_marts: bool = False,
 ) -> dict[str, Any]:
     """Everything that ``@dag`` is told, for one pipeline at one cadence; ``doc`` is the DAG file's docstring.
 
-    A pipeline that carries a state from day to day can be told with which day it begins.
+    ``carries_state``: each day goes on from the day before, so the trigger's form takes the day with which that begins.
+    ``refuses_marts``: it has marts that are swapped, so the form takes a reason to publish what is refused.
     """
     params = {"window_start": _instant_param("start"), "window_end": _instant_param("end")}
-    if carries_state:
-        params["state_from"] = _first_day_param()
+    params |= {"state_from": _first_day_param()} if carries_state else {}
+    params |= {"force_publish": _reason_param()} if refuses_marts else {}
     return {
         "dag_id": f"{slug}_{cadence.name}",
         "description": doc.strip().splitlines()[0],
@@ -70,4 +78,14 @@ def _instant_param(edge: str) -> Param:
         format="date-time",
         title=f"Window {edge}",
         description=f"Optional: the {edge} of the window to build, with offset. Give both ends or neither.",
+    )
+
+
+def _reason_param() -> Param:
+    return Param(
+        "",
+        type="string",
+        maxLength=500,
+        title="Force publish",
+        description="Optional: why marts are to be published that differ too much from the version before.",
     )

@@ -63,3 +63,9 @@ def job_arguments(context: "Context", cadence: str) -> list[str]:
     if first := state_from(context):
         arguments += ["--param", f"state_from={first.isoformat()}"]
     return arguments
+
+
+def serve_arguments(context: "Context") -> list[str]:
+    """The reason, if the trigger's form gives one, to publish marts that would be refused; one word, whatever it says."""
+    reason = str(context["params"].get("force_publish") or "").strip()
+    return [f"--force-publish={reason}"] if reason else []

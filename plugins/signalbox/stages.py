@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from signalbox import assets, runs
 from signalbox.cadence import Cadence
-from signalbox.engines import ConnectJob, engine, job_outcomes
+from signalbox.engines import ConnectJob, ServeJob, engine, job_outcomes
 from spark_jobs.common.outcome import Blocked
 
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ class Pipeline:
 
     def release(self) -> BaseOperator:
         """Show what the run has proven, all tables at once."""
-        return self._on_connect("release", assets.tables(self.slug, self.cadence))
+        return self._on_connect(ConnectJob, "release", assets.tables(self.slug, self.cadence))
 
     def serve(self) -> BaseOperator:
         """Bring the release's marts to PostgreSQL."""
-        return self._on_connect("serve", assets.marts(self.slug, self.cadence))
+        return self._on_connect(ServeJob, "serve", assets.marts(self.slug, self.cadence))
 
     def report(self) -> BaseOperator:
         """Write the report of what was served; should it fail, the release and its marts stand all the same."""
@@ -74,9 +74,9 @@ class Pipeline:
         close.as_teardown()
         return close
 
-    def _on_connect(self, step: str, outlets: list[Any]) -> BaseOperator:
-        # These move references and a few rows: not worth a JVM of their own, whichever engine builds.
-        return ConnectJob(
+    def _on_connect(self, job: type[ConnectJob], step: str, outlets: list[Any]) -> BaseOperator:
+        # These move references and rows: not worth a JVM of their own, whichever engine builds.
+        return job(
             task_id=step, command=(step, self.slug), cadence=self.cadence, outlets=outlets, post_execute=assets.announce
         )
 

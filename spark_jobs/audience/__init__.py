@@ -6,6 +6,7 @@ Names only: the DAG reads this file and must not load Spark with it.
 STAGES = ("dimensions", "events", "days", "udb", "index")
 
 # What the report and BI tools read: each is a table of the lake under the same name.
+# The first is swapped in whole.
 MARTS = ("air_index", "air_trend", "air_run_audit", "segments", "pixels")
 
 # The table that each day goes on from as the day before left it.

@@ -23,6 +23,9 @@ def transform(
     told: DataFrame, owned: DataFrame, *, window: Window, params: AudienceParams
 ) -> tuple[DataFrame, DataFrame]:
     """Each entry once, with `_dropped` marks."""
+    from pyspark.sql import functions as F
+
+    told, owned = (rows.withColumn("ds", F.lit(window.last_day)) for rows in (told, owned))
     return newest_of_each(told, segments.TABLE), newest_of_each(owned, pixels.TABLE)
 
 

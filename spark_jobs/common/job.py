@@ -35,6 +35,10 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         parser.add_argument("slug", help="the pipeline, e.g. metro")
         if name == "build":
             parser.add_argument("stage", help="the stage, e.g. movements")
+        if name == "serve":
+            parser.add_argument(
+                "--force-publish", metavar="REASON", default="", help="publish marts that are refused, on record"
+            )
         add_run_arguments(parser)
         parser.set_defaults(handler=handler)
 
@@ -113,4 +117,4 @@ def _release(args: argparse.Namespace) -> None:
 def _serve(args: argparse.Namespace) -> None:
     ledger = Ledger.from_environment()
     with spark_session(f"{args.slug}.serve", args.cadence) as spark:
-        serve(spark, ledger, ledger.run(args.run_key), pipelines.marts(args.slug))
+        serve(spark, ledger, ledger.run(args.run_key), pipelines.marts(args.slug), args.force_publish.strip())

@@ -82,7 +82,7 @@ def _move(lake: Lake, ledger: Ledger, attempt: Attempt, run: Run, tables: Tables
 
     The state of a day that is run again is tagged only: ``main`` stays at the newest day.
     """
-    old_day = ledger.has_later(run)
+    old_day = any(other.window.end > run.window.end for other in ledger.releases(run.pipeline, run.tier))
     forward = {name: entry for name, entry in tables.items() if not (old_day and entry.get("state_tag"))}
     lake.require_releasable(forward)
     for name, entry in sorted(tables.items()):

@@ -3,58 +3,54 @@ ones.
 
 A mart carries the columns of one lake table, the tier and the release that each row came from. Both tiers share it; the
 view ``<mart>_current`` shows settled days and, for days not settled yet, live rows.
+
+Marts that are swapped are staged before that transaction and take their places in it last: the rows of the other marts
+are written while nobody waits, and readers are shut out for the renames alone.
 """
 
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from tenacity import retry, retry_if_exception_message, stop_after_attempt, wait_random_exponential
-
-from expectations.contract import Table
-from spark_jobs.common import faults
+from spark_jobs.common import faults, swap
 from spark_jobs.common.lake import Lake, table_name
 from spark_jobs.common.ledger import Attempt, Ledger, Release, Run
 from spark_jobs.common.ledger.renewal import renewed
+from spark_jobs.common.mart import POSTGRES, Mart, Swap, View, named
 from spark_jobs.common.outcome import Settled
+from spark_jobs.common.staging import Staged, stage
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["Load", "Mart", "Swap", "View", "marts_uri", "publish", "serve"]
 
 _log = logging.getLogger(__name__)
 _LOCK_TIMEOUT = "5s"
 _LONGEST_PAUSE = "60s"
-_POSTGRES = {
-    "string": "text",
-    "int": "integer",
-    "bigint": "bigint",
-    "double": "double precision",
-    "boolean": "boolean",
-    "timestamp": "timestamptz",
-    "date": "date",
-    "array<string>": "text[]",
-    "array<double>": "double precision[]",
-}
+_ROWS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)
-class Mart:
-    """A table of the serving database: a lake table under a name of its own. ``day`` is the column that tells settled
-    days from live ones.
-    """
+class Load:
+    """Rows for one mart: a frame of a release, and the condition (Spark SQL) of the rows that it replaces."""
 
-    name: str
-    table: Table
-    day: str = "service_date"
+    mart: Mart
+    release: Release
+    scope: str
+    rows: Any
 
 
-def serve(spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ...]) -> dict[str, int]:
+def serve(
+    spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ...], force_publish: str = ""
+) -> dict[str, int]:
     """Bring PostgreSQL up to the run's release; returns rows per mart.
 
     Releases of the tier that were never served (their run died here) are covered too. Raises ``Settled`` when a newer
-    release is served.
+    release is served, and ``Blocked`` when a version to be swapped in is refused and ``force_publish`` gives no reason.
     """
     with renewed(ledger, ledger.begin(run, "serve")) as attempt:
         pending = ledger.unserved(run.pipeline, run.tier, run.run_key)
@@ -62,20 +58,60 @@ def serve(spark: "SparkSession", ledger: Ledger, run: Run, marts: tuple[Mart, ..
             raise Settled(
                 f"A newer release of {run.pipeline} ({run.tier}) is served already; this run's rows would be older."
             )
-        scopes = [ledger.receipt_scopes(release.run_key) for release in pending]
-        newest, lake, loads = pending[0], Lake(spark), []
-        for mart in marts:
-            name = table_name(mart.table, run.tier)
-            scope = " OR ".join(f"({scope[name]})" for scope in scopes if name in scope)
-            if scope:
-                rows = lake.read(name, newest.snapshots[name]).where(scope).select(*mart.table.column_names)
-                loads.append((mart, scope, rows.toArrow()))
+        uri, loads, staged = marts_uri(), [], []
+        for load in _loads(Lake(spark), ledger, pending, marts):
+            if load.mart.swap is None:
+                loads.append(Load(load.mart, load.release, load.scope, load.rows.toArrow()))
+            else:
+                rows = load.rows.count()
+                batches = _in_batches(load.rows, rows)
+                staged.append(
+                    stage(uri, attempt, load.mart, load.mart.swap, load.release, batches, rows, force_publish)
+                )
+        faults.point("after_stage")
         ledger.require_current(attempt)
-        counts = _publish(marts_uri(), attempt, newest, loads)
+        counts = publish(uri, attempt, pending[0], loads, staged)
         faults.point("before_served_row")
         ledger.mark_served(pending, counts)
         _log.info("%s %s: served %s", run.pipeline, run.window, counts)
         return counts
+
+
+def _loads(lake: Lake, ledger: Ledger, pending: list[Release], marts: tuple[Mart, ...]) -> Iterator[Load]:
+    """What the pending releases bring to each mart. A mart that is replaced as a whole shows the newest day alone:
+    another day that is run again leaves it as it is.
+    """
+    newest = pending[0]
+    scopes = {release.release_id: ledger.receipt_scopes(release.run_key) for release in pending}
+    latest = ledger.latest_release(newest.pipeline, newest.tier)
+    for mart in marts:
+        name = table_name(mart.table, newest.tier)
+        bringing = [release for release in pending if name in scopes[release.release_id]]
+        if mart.swap and newest.tier != "settled":
+            continue
+        if mart.whole and bringing:
+            bringing = [release for release in bringing if release.release_id == latest.release_id]
+            if not bringing:
+                _log.warning(
+                    "%s is left as it is: release %d, of a later day, covers %s.",
+                    mart.name,
+                    latest.release_id,
+                    latest.window,
+                )
+        if bringing:
+            release = bringing[0] if mart.whole else newest
+            scope = " OR ".join(f"({scopes[other.release_id][name]})" for other in bringing)
+            rows = lake.read(name, release.snapshots[name]).where(scope).select(*mart.table.column_names)
+            yield Load(mart, release, scope, rows)
+
+
+def _in_batches(rows: "DataFrame", count: int) -> Iterator[Any]:
+    """Arrow tables of a frame's rows, a bounded number at once: each is a scan of the same snapshot."""
+    from pyspark.sql import functions as F
+
+    parts = 1 + count // _ROWS_AT_ONCE
+    for part in range(parts):
+        yield rows.where(F.pmod(F.xxhash64(*rows.columns), F.lit(parts)) == part).toArrow()
 
 
 def marts_uri() -> str:
@@ -86,14 +122,21 @@ def marts_uri() -> str:
     return urlunsplit(urlsplit(url)._replace(scheme="postgresql"))
 
 
-@retry(
-    retry=retry_if_exception_message(match=r"(?s).*(lock timeout|deadlock detected).*"),
-    wait=wait_random_exponential(max=10),
-    stop=stop_after_attempt(5),
-    reraise=True,
-)
-def _publish(uri: str, attempt: Attempt, release: Release, loads: list[tuple[Mart, str, Any]]) -> dict[str, int]:
-    """One transaction: stage each mart's rows, delete the scope, insert, count."""
+def publish(
+    uri: str, attempt: Attempt, release: Release, loads: list[Load], staged: list[Staged] | None = None
+) -> dict[str, int]:
+    """Everything or nothing, tried again with growing pauses while somebody holds a lock that stands in the way."""
+    for number in swap.patient():
+        with number:
+            counts = _commit(uri, attempt, release, loads, staged or [], number.retry_state.attempt_number)
+    faults.point("after_swap")
+    return counts
+
+
+def _commit(
+    uri: str, attempt: Attempt, release: Release, loads: list[Load], staged: list[Staged], number: int
+) -> dict[str, int]:
+    """One transaction: take the turn, replace the rows of each load's scope, and swap last."""
     from adbc_driver_postgresql import dbapi
 
     counts, run = {}, attempt.run
@@ -104,10 +147,11 @@ def _publish(uri: str, attempt: Attempt, release: Release, loads: list[tuple[Mar
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
         cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{run.pipeline}"')
         _take_turn(cursor, attempt, release)
-        for mart, scope, rows in loads:
-            _ensure_mart(cursor, run.pipeline, mart)
-            counts[mart.name] = _replace_rows(cursor, run, release, mart, scope, rows)
+        for load in loads:
+            _ensure_mart(cursor, run.pipeline, load.mart)
+            counts[load.mart.name] = _replace_rows(cursor, run, load)
             faults.point("mid_serve")
+        counts |= swap.publish(cursor, run.pipeline, staged, number)
         connection.commit()
     return counts
 
@@ -134,35 +178,32 @@ def _take_turn(cursor: Any, attempt: Attempt, release: Release) -> None:
 
 
 def _ensure_mart(cursor: Any, pipeline: str, mart: Mart) -> None:
-    """Create the mart and its current view; DDL runs only when they are missing, so that no lock is taken on a served
+    """Create the mart and its views; DDL runs only when they are missing, so that no lock is taken on a served
     table.
     """
     cursor.execute(f'SELECT to_regclass(\'"{pipeline}"."{mart.name}"\') IS NULL')
     if not cursor.fetchone()[0]:
         return
-    columns = ", ".join(f'"{column.name}" {_POSTGRES[column.type]}' for column in mart.table.columns)
-    full = f'"{pipeline}"."{mart.name}"'
-    key = ", ".join(f'"{column}"' for column in mart.table.key)
-    unique = f", UNIQUE (tier, {key})" if key else ""
-    cursor.execute(f"CREATE TABLE {full} (tier text NOT NULL, release_id bigint NOT NULL, {columns}{unique})")
+    columns = ", ".join(filter(None, [mart.columns_sql(), mart.unique_sql()]))
     cursor.execute(
-        f'CREATE VIEW "{pipeline}"."{mart.name}_current" AS SELECT * FROM {full} m '
-        f"WHERE tier = 'settled' OR NOT EXISTS "
-        f'(SELECT 1 FROM {full} s WHERE s.tier = \'settled\' AND s."{mart.day}" = m."{mart.day}")'
+        f"CREATE TABLE {named(pipeline, mart.name)} (tier text NOT NULL, release_id bigint NOT NULL, {columns})"
     )
+    for made_by in mart.views_sql(pipeline).values():
+        cursor.execute(made_by)
 
 
-def _replace_rows(cursor: Any, run: Run, release: Release, mart: Mart, scope: str, rows: Any) -> int:
+def _replace_rows(cursor: Any, run: Run, load: Load) -> int:
+    mart, scope, rows = load.mart, load.scope, load.rows
     full, staged = f'"{run.pipeline}"."{mart.name}"', f"staged_{mart.name}"
     listed = ", ".join(f'"{name}"' for name in mart.table.column_names)
-    typed = ", ".join(f'"{column.name}"::{_POSTGRES[column.type]}' for column in mart.table.columns)
+    typed = ", ".join(f'"{column.name}"::{POSTGRES[column.type]}' for column in mart.table.columns)
     cursor.execute(f'DROP TABLE IF EXISTS pg_temp."{staged}"')
     cursor.adbc_ingest(staged, rows, mode="create", temporary=True)
     where = scope.replace("`", '"').replace("TIMESTAMP '", "TIMESTAMPTZ '")
     cursor.execute(f"DELETE FROM {full} WHERE tier = '{run.tier}' AND ({where})")
     cursor.execute(
         f"INSERT INTO {full} (tier, release_id, {listed}) "
-        f"SELECT '{run.tier}', {release.release_id}, {typed} FROM pg_temp.\"{staged}\""
+        f"SELECT '{run.tier}', {load.release.release_id}, {typed} FROM pg_temp.\"{staged}\""
     )
     cursor.execute(f"SELECT count(*) FROM {full} WHERE tier = '{run.tier}' AND ({where})")
     count: int = cursor.fetchone()[0]

@@ -82,7 +82,8 @@ def test_every_dag_follows_the_house_rules(dag_id):
     assert dag.dagrun_timeout is not None
     assert {slug, cadence} <= set(dag.tags)
     state = {"state_from"} if pipelines.carries_state(slug) else set()
-    assert {"window_start", "window_end"} | state == set(dag.params)
+    swapped = {"force_publish"} if any(mart.swap for mart in pipelines.marts(slug)) else set()
+    assert {"window_start", "window_end"} | state | swapped == set(dag.params)
     assert dag.on_failure_callback
     assert {task.owner for task in dag.tasks} <= {owner.value for owner in Owner}
     assert {task.pool for task in dag.tasks} == {cadence}

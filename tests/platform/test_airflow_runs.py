@@ -6,6 +6,9 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from signalbox import runs
+from signalbox.cadence import NIGHTLY, BusinessDay
+from signalbox.engines import ServeJob
+from signalbox.house import Owner, house_rules
 
 from spark_jobs.common.window import Window
 
@@ -65,3 +68,27 @@ def test_a_job_gets_typed_arguments_and_nothing_else_of_the_conf():
         *("--interval-start", "2024-03-12T03:00:00+00:00", "--interval-end", "2024-03-13T03:00:00+00:00"),
         *("--window-start", "2024-03-12T04:00:00+00:00", "--window-end", "2024-03-12T05:00:00+00:00"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("params", "arguments"),
+    [
+        ({}, []),
+        ({"force_publish": ""}, []),
+        ({"force_publish": None}, []),
+        ({"force_publish": " the campaign has ended "}, ["--force-publish=the campaign has ended"]),
+        ({"force_publish": "--run-key other"}, ["--force-publish=--run-key other"]),
+    ],
+)
+def test_a_reason_to_publish_by_force_is_one_argument_of_serve(params, arguments):
+    asked = context()
+    asked["params"].update(params)
+    assert runs.serve_arguments(asked) == arguments
+    serving = ServeJob(task_id="serve", command=("serve", "metro"), cadence=NIGHTLY)
+    assert serving.arguments(asked)[len(runs.job_arguments(asked, "nightly")) :] == arguments
+
+
+def test_only_the_form_of_a_pipeline_that_refuses_marts_asks_for_a_reason():
+    told = {"owner": Owner.DATA_PLATFORM, "day": BusinessDay(hour=0, timezone="UTC"), "doc": "Doc."}
+    assert "force_publish" not in house_rules("metro", NIGHTLY, **told)["params"]
+    assert house_rules("metro", NIGHTLY, **told, refuses_marts=True)["params"]["force_publish"].value == ""

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ from platform_local.ports import free_port
 from platform_local.postgres import Cluster
 from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger
-from tests.platform.toy import World, events, land, tiny_queries
+from spark_jobs.common.serve import Mart
+from tests.platform.toy import World, events, land, marts, swapped, tiny_queries
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count()
 KILLED = -signal.SIGKILL
+Marts = Callable[[str], tuple[Mart, ...]]
 OLD, NEW = 20.0, 30.0
 
 
@@ -139,8 +141,9 @@ class Step:
 class Scene(World):
     """A toy pipeline whose old version is released and served, and whose new one has landed."""
 
-    def __init__(self, spark: Any, ledger: Ledger, server: Server) -> None:
+    def __init__(self, spark: Any, ledger: Ledger, server: Server, marts: Marts = marts) -> None:
         super().__init__(spark, ledger, server.home, f"scene{next(_numbers)}", suites=False)
+        self.marts = marts(self.slug)
         self._steps: list[Step] = []
         self._server, self._marts = server, Cluster(server.home / "postgres").url("marts")
         land(self.root, events(10))
@@ -192,6 +195,14 @@ class Scene(World):
 
 
 @pytest.fixture
+def swapping(spark: Any, ledger: Ledger, server: Server) -> Iterator[Scene]:
+    """Its events are published by swap."""
+    scene = Scene(spark, ledger, server, swapped)
+    yield scene
+    scene.end()
+
+
+@pytest.fixture
 def scene(spark: Any, ledger: Ledger, server: Server) -> Iterator[Scene]:
     scene = Scene(spark, ledger, server)
     yield scene
@@ -222,6 +233,28 @@ def test_a_run_killed_at_every_point_in_turn_ends_in_exactly_one_version(scene: 
     scene.release(new)
     assert scene.serve(new) == {"daily": 1, "events": 10}
     assert (scene.seen(), scene.mains(), scene.releases_of("new")) == (([NEW], [NEW]), (NEW, NEW), 1)
+
+
+def test_a_run_killed_at_every_point_of_a_swap_leaves_the_old_version_or_the_new(swapping: Scene) -> None:
+    new = swapping.publish("new")
+    for point, served in (("after_stage", OLD), ("mid_serve", OLD), ("mid_swap", OLD), ("after_swap", NEW)):
+        swapping.die("swap", point)
+        assert (point, swapping.seen()) == (point, ([NEW], [served]))
+    assert swapping.serve(new, "meant") == {"daily": 1, "events": 10}
+    assert swapping.seen() == ([NEW], [NEW])
+
+
+def test_a_writer_stopped_in_mid_swap_keeps_readers_waiting_for_seconds_only(swapping: Scene) -> None:
+    new = swapping.publish("new")
+    step = swapping.step("swap", fault="mid_swap:stop")
+    step.wait_until_stopped()
+    began = time.monotonic()
+    assert swapping.seen() == ([NEW], [OLD])
+    assert time.monotonic() - began < 10
+    step.go_on()
+    assert step.ended() == 1
+    assert swapping.serve(new, "meant") == {"daily": 1, "events": 10}
+    assert swapping.seen() == ([NEW], [NEW])
 
 
 def test_when_only_the_python_process_dies_its_java_dies_too_and_a_retry_succeeds(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,15 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import pytest
-from tenacity import stop_after_attempt
 
 from expectations.contract import TYPES, Column, Table, keys
 from platform_local.postgres import Cluster
 from spark_jobs.common import serve as serving
+from spark_jobs.common import swap
 from spark_jobs.common.ledger import Ledger, Release
 from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
-from tests.platform.toy import HOUR, World, events, land, marts, tiny_queries
+from tests.platform.toy import HOUR, World, events, land, marts, swapped, tiny_queries
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 _numbers = itertools.count()
@@ -82,6 +83,13 @@ class Shop(World):
 @pytest.fixture
 def shop(spark: Any, ledger: Ledger, lake_home: Path) -> Shop:
     return Shop(spark, ledger, lake_home)
+
+
+@pytest.fixture
+def swapping(shop: Shop) -> Shop:
+    """Its events are published by swap: they are those of the newest day alone."""
+    shop.marts = swapped(shop.slug)
+    return shop
 
 
 @contextmanager
@@ -231,7 +239,7 @@ def test_a_mart_that_stays_locked_fails_the_step_and_changes_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "_LOCK_TIMEOUT", "300ms")
-    monkeypatch.setattr(serving._publish.retry, "stop", stop_after_attempt(2))  # type: ignore[attr-defined]
+    monkeypatch.setattr(swap, "RETRIES", 1)
     shop.stock("old")
     shop.land(3.0)
     run = shop.publish("new")
@@ -269,7 +277,7 @@ def test_an_attempt_that_slept_until_a_later_one_had_served_changes_nothing(shop
     (release, *_) = shop.ledger.releases(shop.slug, "settled")
     old = pa.table({"day": [TUESDAY], "total": [1.0]})
     with pytest.raises(Settled, match=r"A later attempt has served the settled tier of shop\d+ meanwhile"):
-        serving._publish(serving.marts_uri(), slept, release, [(marts(shop.slug)[0], "true", old)])
+        serving.publish(serving.marts_uri(), slept, release, [serving.Load(marts(shop.slug)[0], release, "true", old)])
     assert shop.shown() == ([20.0], 10, 20.0)
 
 
@@ -297,7 +305,8 @@ def test_every_column_type_arrives_in_postgresql_as_it_was(shop: Shop) -> None:
     attempt = shop.ledger.begin(run, "serve")
     release = Release(1, shop.slug, "settled", run.run_key, run.window, {}, HOUR.start)
     mart = serving.Mart("wide", table, day="c6")
-    assert serving._publish(serving.marts_uri(), attempt, release, [(mart, "true", rows)]) == {"wide": 2}
+    load = serving.Load(mart, release, "true", rows)
+    assert serving.publish(serving.marts_uri(), attempt, release, [load]) == {"wide": 2}
     listed = ", ".join(column.name for column in columns)
     assert shop.ask(f"SELECT {listed} FROM {{s}}.wide ORDER BY c6") == [tuple(values), tuple(nothing)]
 
@@ -307,3 +316,53 @@ def test_a_serving_database_that_is_not_named_is_an_error(shop: Shop, monkeypatc
     monkeypatch.delitem(os.environ, "SIGNALBOX_MARTS_URL")
     with pytest.raises(RuntimeError, match="SIGNALBOX_MARTS_URL is not set; it names the serving database"):
         shop.serve(run)
+
+
+def test_a_swapped_mart_holds_what_the_newest_run_wrote_however_many_batches_that_takes(
+    swapping: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_ROWS_AT_ONCE", 3)
+    swapping.stock("tuesday")
+    assert swapping.shown("bi") == ([20.0], 10, 20.0)
+    swapping.marts = tuple(
+        replace(mart, swap=mart.swap and replace(mart.swap, min_rows_share=0.3)) for mart in swapping.marts
+    )
+    swapping.stock("wednesday", window=NEXT)
+    assert swapping.shown("bi") == ([20.0, 6.0], 3, 6.0)
+    lake = {row.event_id for row in swapping.released() if row.event_id.startswith("13")}
+    assert {event for (event,) in swapping.ask("SELECT event_id FROM {s}.events_current", "bi")} == lake
+    assert swapping.ask("SELECT DISTINCT run_id FROM {s}.events") == [(swapping.key("wednesday"),)]
+
+
+def test_a_refused_version_keeps_the_other_marts_of_its_release_back_until_it_is_forced(swapping: Shop) -> None:
+    swapping.stock("old")
+    swapping.land(3.0)
+    run = swapping.publish("new")
+    with pytest.raises(Blocked, match="the median of value is 3 where 2 is published"):
+        swapping.serve(run)
+    assert swapping.shown() == ([20.0], 10, 20.0)
+    assert swapping.serve(run, "a new meter") == {"daily": 1, "events": 10}
+    assert swapping.shown() == ([30.0], 10, 30.0)
+
+
+def test_a_day_that_is_run_again_leaves_a_swapped_mart_at_the_newer_day(
+    swapping: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    land(swapping.root, events(10, start=NEXT.start, value=2.0), "b.parquet", day="2024-03-13")
+    swapping.stock("tuesday")
+    swapping.stock("wednesday", window=NEXT)
+    land(swapping.root, events(10, value=3.0))
+    swapping.stock("tuesday-again")
+    assert swapping.shown() == ([30.0, 20.0], 10, 20.0)
+    assert swapping.ask("SELECT DISTINCT run_id FROM {s}.events") == [(swapping.key("wednesday"),)]
+    assert "events is left as it is: release " in caplog.text
+    swapping.stock("wednesday-again", window=NEXT)
+    assert swapping.ask("SELECT DISTINCT run_id FROM {s}.events") == [(swapping.key("wednesday-again"),)]
+
+
+def test_a_newer_day_that_was_never_served_comes_to_a_swapped_mart_with_an_older_days_run(swapping: Shop) -> None:
+    wednesday = swapping.publish("wednesday", window=NEXT)
+    swapping.stock("tuesday")
+    assert swapping.shown() == ([20.0, 6.0], 3, 6.0)
+    assert swapping.ask("SELECT DISTINCT run_id FROM {s}.events") == [(wednesday.run_key,)]
+    assert swapping.serve(wednesday) == {"daily": 1, "events": 3}

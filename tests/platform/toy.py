@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from spark_jobs.common.lake import Lake
 from spark_jobs.common.landing import Landing
 from spark_jobs.common.ledger import Ledger, Release, Run
 from spark_jobs.common.release import release
-from spark_jobs.common.serve import Mart, serve
+from spark_jobs.common.serve import Mart, Swap, serve
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
 from spark_jobs.common.window import Window
 
@@ -93,6 +93,12 @@ def marts(slug: str) -> tuple[Mart, ...]:
     return (Mart("daily", total, day="day"), Mart("events", clean, day="event_ts"))
 
 
+def swapped(slug: str) -> tuple[Mart, ...]:
+    """The same marts, the events replaced as a whole: they are those of the newest day alone."""
+    daily, clean = marts(slug)
+    return daily, replace(clean, swap=Swap(log="publish_log", index=("value",), watched="value"))
+
+
 def events(count: int = 10, start: datetime = HOUR.start, value: float = 2.0) -> pd.DataFrame:
     """``count`` events, one a minute."""
     return pd.DataFrame(
@@ -135,6 +141,7 @@ class World:
         self.lake = Lake(spark)
         self.stages = stages(slug, suites)
         self.clean, self.totals = self.stages
+        self.marts = marts(slug)
 
     def table(self, name: str, tier: str = "settled") -> str:
         return f"lake.{self.slug}.{name}{'_live' if tier == 'live' else ''}"
@@ -161,8 +168,8 @@ class World:
         names = tuple(stage.name for stage in self.stages)
         return release(self.spark, self.ledger, run, names, fingerprints(self.stages))
 
-    def serve(self, run: Run) -> dict[str, int]:
-        return serve(self.spark, self.ledger, run, marts(self.slug))
+    def serve(self, run: Run, force_publish: str = "") -> dict[str, int]:
+        return serve(self.spark, self.ledger, run, self.marts, force_publish)
 
     def publish(
         self, name: str = "run-1", cadence: str = "nightly", window: Window = HOUR, params: ToyParams | None = None

@@ -1,6 +1,6 @@
 """One step of the toy pipeline in a process of its own, which a test may kill, stop or starve (see ``faults``).
 
-python -m tests.platform.toy_job HOME SLUG clean|totals|release|serve|republished RUN
+python -m tests.platform.toy_job HOME SLUG clean|totals|release|serve|swap|republished RUN
 """
 
 import sys
@@ -12,7 +12,7 @@ from spark_jobs.common.outcome import Blocked, Settled, TryAgain, disk_full_in_w
 from spark_jobs.common.session import spark_session
 from spark_jobs.common.stage import FromRun, Released, Stage, Write
 from spark_jobs.common.window import Window
-from tests.platform.toy import ToyParams, World, contracts, total_events
+from tests.platform.toy import ToyParams, World, contracts, swapped, total_events
 
 
 def main(home: str, slug: str, step: str, run: str) -> int:
@@ -35,6 +35,9 @@ def take(world: World, step: str, name: str) -> None:
         world.release(run)
     elif step == "serve":
         world.serve(run)
+    elif step == "swap":
+        world.marts = swapped(world.slug)
+        world.serve(run, "the new values are meant")
     elif step == "republished":
         world.build(republished(world), run)
     else:

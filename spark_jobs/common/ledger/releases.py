@@ -60,6 +60,11 @@ def unserved(connection: Connection, pipeline: str, tier: str, run_key: str) -> 
     return [own, *(release for release in older if not any(_replaced(release, newer) for newer in shown))]
 
 
+def latest(connection: Connection, pipeline: str, tier: str) -> Release:
+    """The release of the latest day: of those whose window ends last, the newest."""
+    return max(find(connection, pipeline, tier), key=lambda release: (release.window.end, release.release_id))
+
+
 def _replaced(release: Release, newer: Release) -> bool:
     """Whether a newer release covers the rows of this one. Live windows follow each other, so there every newer one
     does.

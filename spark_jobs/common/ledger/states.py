@@ -29,11 +29,6 @@ def at(connection: Connection, pipeline: str, tier: str, table: str, moment: dat
     return newest[moment].snapshots[table]
 
 
-def has_later(connection: Connection, pipeline: str, tier: str, end: datetime) -> bool:
-    """Whether a window that ends later has been released."""
-    return any(later > end for later in _newest_by_end(connection, pipeline, tier))
-
-
 def _require_fresh(
     connection: Connection, pipeline: str, newest: dict[datetime, Release], table: str, moment: datetime
 ) -> None:

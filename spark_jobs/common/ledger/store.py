@@ -215,10 +215,10 @@ class Ledger:
         with self._engine.begin() as connection:
             return states.at(connection, pipeline, tier, table, moment)
 
-    def has_later(self, run: Run) -> bool:
-        """Whether a window that ends after the run's has been released in its tier."""
+    def latest_release(self, pipeline: str, tier: str) -> Release:
+        """The release of the latest day, which need not be the newest: an old day may have been run again."""
         with self._engine.begin() as connection:
-            return states.has_later(connection, run.pipeline, run.tier, run.window_end)
+            return releases.latest(connection, pipeline, tier)
 
     def interrupted(self, run: Run) -> list[str]:
         """Keys of other runs whose release may have been cut off half way."""

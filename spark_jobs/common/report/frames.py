@@ -27,7 +27,17 @@ def served(slug: str) -> Iterator[Read]:
     from adbc_driver_postgresql import dbapi
 
     with dbapi.connect(marts_uri()) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%I.%I', schemaname, viewname) FROM pg_views "
+            "WHERE schemaname = $1 AND right(viewname, 8) = '_current' ORDER BY 1",
+            (slug,),
+        )
+        views = [view for (view,) in cursor.fetchall()]
+        connection.commit()
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if views:
+            # Before the moment is fixed: a table that is swapped in after it would look empty as of that moment.
+            cursor.execute(f"LOCK TABLE {', '.join(views)} IN ACCESS SHARE MODE")
 
         def read(mart: str, **equal: str) -> "pd.DataFrame":
             view = f'"{slug}"."{mart}_current"'
