@@ -2,7 +2,6 @@
 
 from expectations.audience import (
     air_index,
-    air_index_history,
     air_run_audit,
     air_trend,
     pixel_dim,
@@ -27,7 +26,6 @@ LAKE: tuple[Table, ...] = (
     user_days.TABLE,
     udb.TABLE,
     air_index.TABLE,
-    air_index_history.TABLE,
     air_trend.TABLE,
     air_run_audit.TABLE,
 )

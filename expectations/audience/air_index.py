@@ -1,4 +1,4 @@
-"""Lake: the audience index of the newest day."""
+"""Lake: the audience index of the newest day; that of each day before stays readable under the day's tag."""
 
 from expectations.audience.index_columns import COLUMNS, RULES
 from expectations.contract import Table, state

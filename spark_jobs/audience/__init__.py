@@ -13,5 +13,5 @@ MARTS = ("air_index", "air_trend", "air_run_audit", "segments", "pixels")
 STATE = "udb"
 
 # Lake tables that a release moves. The index is made at night only, so the live tier has none of them.
-TABLES = ("segment_adds", "pixel_visits", "user_days", "udb", "air_index_history", *MARTS)
+TABLES = ("segment_adds", "pixel_visits", "user_days", "udb", *MARTS)
 SETTLED_ONLY = TABLES

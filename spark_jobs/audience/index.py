@@ -1,7 +1,7 @@
 """Index: how much more, or less, common each segment is among the visitors of each pixel than in its group.
 
-Reads `udb`, the one of the day before for its size, the run's events, `segments` and `pixels`; writes `air_index`, the
-same rows by day in `air_index_history`, of these the ones that are shown in `air_trend`, and `air_run_audit`.
+Reads `udb`, the one of the day before for its size, the run's events, `segments` and `pixels`; writes `air_index`, of its
+rows by day the ones that are shown in `air_trend`, and `air_run_audit`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from expectations.audience import (
     air_index,
-    air_index_history,
     air_run_audit,
     air_trend,
     pixel_visits,
@@ -47,7 +46,7 @@ def transform(
     window: Window,
     params: AudienceParams,
 ) -> tuple[DataFrame, ...]:
-    """The index, its history, its trend, and one row on the day."""
+    """The index, what of it is shown from day to day, and one row on the day."""
     from pyspark.sql import functions as F
 
     groups = groups_on(told, window.last_day)
@@ -55,7 +54,7 @@ def transform(
     counts = computed_once(user_counts(sampled(users, theta) if theta else users, groups, params))
     index = computed_once(indexed(cells_of(counts, groups, owned), theta, window, params))
     trend = index.where(F.col("status").isin(*statuses.SHOWN)).select(*air_trend.TABLE.column_names)
-    return index, index, trend, run_audit(users, before, adds, visits, counts, window)
+    return index, trend, run_audit(users, before, adds, visits, counts, window)
 
 
 def indexed(cells: DataFrame, theta: float | None, window: Window, params: AudienceParams) -> DataFrame:
@@ -92,7 +91,6 @@ STAGE = Stage(
     ),
     writes=(
         Write(air_index.TABLE),
-        Write(air_index_history.TABLE, lambda window, params: [window.last_day]),
         Write(air_trend.TABLE, lambda window, params: [window.last_day]),
         Write(air_run_audit.TABLE, lambda window, params: [window.last_day]),
     ),

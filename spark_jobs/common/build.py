@@ -18,7 +18,7 @@ from spark_jobs.common.ledger.renewal import renewed
 from spark_jobs.common.quarantine import derived_rows, file_rows, landed_rows, quarantine_table, replaced_rows
 from spark_jobs.common.receipt import content_hash, effort, who_and_how
 from spark_jobs.common.release import finish_interrupted
-from spark_jobs.common.reuse import computed_once, forgotten_afterwards
+from spark_jobs.common.reuse import computed_once, forgotten_afterwards, is_kept
 from spark_jobs.common.side_by_side import side_by_side
 from spark_jobs.common.stage import Stage, Write, scope_condition
 from spark_jobs.common.work import Work
@@ -93,7 +93,7 @@ def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[s
     broken = F.expr(write.table.first_broken_rule_sql())
     marked = DROPPED in output.columns
     checked = output.withColumn("_broken_rule", F.when(F.col(DROPPED).isNull(), broken) if marked else broken)
-    if _read(work, write) <= KEPT_ROWS:
+    if _read(work, write) <= KEPT_ROWS and not is_kept(output):
         checked = computed_once(checked)
     fates = count_fates(checked, scope)
     valid = checked.where(f"_broken_rule IS NULL AND {DROPPED} IS NULL" if marked else "_broken_rule IS NULL")

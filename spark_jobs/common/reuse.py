@@ -24,6 +24,11 @@ def computed_once(frame: "DataFrame") -> "DataFrame":
     return cached
 
 
+def is_kept(frame: "DataFrame") -> bool:
+    """Whether the rows of a frame are cached already, or will be at its first use."""
+    return frame.storageLevel.useMemory
+
+
 @contextmanager
 def forgotten_afterwards() -> Iterator[None]:
     """Drop what was cached within the block, whatever happens in it."""

@@ -21,7 +21,6 @@ VALID: dict[str, dict[str, Any]] = {
     "pixel_visits": ARRIVED,
     "udb": {"updated_ds": DAY, "segments": {"s": SPAN}, "pixels": {"p": SPAN}},
     "air_index": INDEX,
-    "air_index_history": INDEX,
     "air_run_audit": {"ordered_pairs": 1, "unordered_pairs": 2},
 }
 

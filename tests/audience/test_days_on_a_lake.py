@@ -124,6 +124,6 @@ def test_a_segment_that_changes_its_group_is_read_as_of_the_day(
     groups = {}
     for day in (SECOND, THIRD):
         run(moved, day)
-        of_day = lake.spark.table("lake.audience.air_index_history").where(f"ds = DATE '{day}'")
+        of_day = lake.spark.sql(f"SELECT * FROM lake.audience.air_index VERSION AS OF 'ds_{day:%Y%m%d}'")
         groups[day] = {row.group_id for row in of_day.where(f"segment_id = '{segment.segment_id}'").collect()}
     assert groups == {SECOND: {segment.group_id}, THIRD: {"moved"}}

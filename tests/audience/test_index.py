@@ -75,7 +75,7 @@ def test_what_order_excludes_is_told(world: World, exact: pd.DataFrame) -> None:
 
 
 def test_the_audit_counts_late_events_and_bots(world: World) -> None:
-    audit = world.index(most_pixels=3)[3].collect()[0]
+    audit = world.index(most_pixels=3)[2].collect()[0]
     planted = pd.read_parquet(world.truth / "gt_planted.parquet")
     state = world.state.toPandas()
     assert audit.late_events >= (planted.kind == "late").sum() > 0
