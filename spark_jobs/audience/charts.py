@@ -16,9 +16,11 @@ from spark_jobs.common.report.layers import layered
 # Bars a side, points, pixels and segments of a map that a reader can take in.
 BARS, POINTS, MAP_PIXELS, MAP_SEGMENTS = 10, 1_500, 40, 50
 # -log10 q beyond which a point is drawn at the edge.
-SURE = 20
+SURE = 300
 # Doublings at which the colours of the map end.
 _FULL = 2
+# For long names, so that bars have room on a phone too.
+_ROOM = alt.ExprRef("min(340, containerSize()[0] / 2)")
 _ALL = tuple(filters.COLUMNS)
 _TOLD = ["advertiser_id", "pixel_id", "group_id", "shown_up_to", "segment", "pixel", "group", "status"]
 
@@ -34,9 +36,9 @@ def top(cells: pd.DataFrame) -> alt.LayerChart:
         "name:N",
         title=None,
         sort=alt.EncodingSortField("audience_index", order="descending"),
-        axis=alt.Axis(labelLimit=250),
+        axis=alt.Axis(labelLimit=_ROOM),
     )
-    x = alt.X("at:Q", title="Index (100: as common as in the group)", axis=marks.index_axis())
+    x = alt.X("at:Q", title="Index", axis=marks.index_axis())
     bars = (
         alt.Chart().mark_bar().encode(x=x, x2="even:Q", y=y, color=marks.by_status(), tooltip=marks.tooltip(*figures))
     )
@@ -62,7 +64,7 @@ def volcano(cells: pd.DataFrame) -> alt.LayerChart:
         .mark_point(opacity=0.75)
         .encode(
             x=alt.X("at:Q", title="Index", axis=marks.index_axis()),
-            y=alt.Y("sure:Q", title="Significance (-log10 q)"),
+            y=alt.Y("sure:Q", title="Significance (-log10 q)", scale=alt.Scale(type="sqrt")),
             color=marks.by_status(),
             tooltip=marks.tooltip(*figures),
         )

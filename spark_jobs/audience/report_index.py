@@ -4,7 +4,7 @@ import pandas as pd
 
 from expectations.audience import statuses
 from spark_jobs.audience import charts, filters, run_charts
-from spark_jobs.audience.shown import CELLS, MINIMUM, PIXELS
+from spark_jobs.audience.shown import MINIMUM
 from spark_jobs.common.report import Section, nothing
 from spark_jobs.common.report.frames import Read
 
@@ -12,7 +12,7 @@ from spark_jobs.common.report.frames import Read
 ROWS, LINES = 2_000, 6
 _COUNTS = ["segment_id", "pixel_id", "group_id", "matched_users", "group_users", "segment_users", "group_total"]
 _INDEX = ["expected", "audience_index", "ci_low", "ci_high", "q_value", "status"]
-_NAMES = ["segment", "pixel", "group", "advertiser_id"]
+_NAMES = ["segment_name", "pixel_name", "advertiser_id"]
 _NONE = "the index has no cell that is over, under, neutral or a low count"
 
 
@@ -98,8 +98,8 @@ def _left_out(index: pd.DataFrame, cells: pd.DataFrame) -> str:
     if not more:
         return f"The page holds all {len(cells):,} cells that have an index which can differ from 100; {silent:,} have none. {where}"
     return (
-        f"The page holds {len(cells):,} of {len(index):,} cells: of the {cells['pixel_id'].nunique():,} largest pixels (at most "
-        f"{PIXELS}) the most significant, about {CELLS:,} in all. {where}"
+        f"The page holds {len(cells):,} of {len(index):,} cells: the most significant of the "
+        f"{cells['pixel_id'].nunique():,} largest pixels. {where}"
     )
 
 

@@ -27,8 +27,8 @@ def by_status(counted: pd.DataFrame) -> alt.LayerChart:
         ),
         x=alt.X(
             "cells:Q",
-            title="Cells",
-            axis=alt.Axis(format="~s", tickCount=5),
+            # The figures beside the bars say it.
+            axis=None,
             # Room for the figure beside the longest bar, on a phone too.
             scale=alt.Scale(domain=[0, float(counted["cells"].max()) * 1.3]),
         ),

@@ -12,19 +12,24 @@ from spark_jobs.audience.params import AudienceParams
 # characters of a name that it draws.
 CELLS, PIXELS = 6_000, 300
 MAP_PIXELS, MAP_SEGMENTS = 100, 50
-_NAME = 48
+_NAME = 28
 # Below so many users of a group at a pixel, an index says little; a reader may lower it.
 MINIMUM = AudienceParams().min_uniques
 
 
-def names(ids: pd.Series, known: pd.DataFrame, key: str, name: str) -> pd.Series:
-    """What people call each id: its name, its id where it has none, and both where several share a name."""
-    own = pd.Series(ids.unique(), dtype=object)
-    called = own.map(known.drop_duplicates(key).set_index(key)[name]).fillna(own).map(_cut).astype(object)
-    called = called.where(~called.duplicated(keep=False), called + " (" + own.map(_cut) + ")")
-    # Ids that are long and begin alike: which one it is, the tables tell.
-    called = called.where(~called.duplicated(keep=False), called + " " + pd.Series(range(len(own))).astype(str))
-    return ids.map(dict(zip(own, called, strict=True)))
+def called(ids: pd.Series, known: pd.DataFrame, key: str, name: str) -> pd.Series:
+    """What people call each id; nothing where nobody said."""
+    return ids.map(known.drop_duplicates(key).set_index(key)[name])
+
+
+def labels(ids: pd.Series, names: pd.Series) -> pd.Series:
+    """What is drawn for each id, cut short: its name, its id where it has none, and both where several share a name."""
+    one = pd.DataFrame({"id": ids, "name": names}, dtype=object).drop_duplicates("id", ignore_index=True)
+    drawn = one["name"].fillna(one["id"]).map(_cut).astype(object)
+    drawn = drawn.where(~drawn.duplicated(keep=False), drawn + " (" + one["id"].map(_cut) + ")")
+    # Ids that are long and alike at both ends: which one it is, the tables tell.
+    drawn = drawn.where(~drawn.duplicated(keep=False), drawn + " " + one.index.astype(str))
+    return ids.map(dict(zip(one["id"], drawn, strict=True)))
 
 
 def on(segments: pd.DataFrame, day: date | None) -> pd.DataFrame:
@@ -81,13 +86,18 @@ def _of_largest_pixels(index: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def _told(drawn: pd.DataFrame, segments: pd.DataFrame, pixels: pd.DataFrame) -> pd.DataFrame:
-    """With names, and ``shown_up_to``: the largest minimum of users at which a cell is still shown. That of a low count
-    always lies below ``MINIMUM``.
+    """With names, in full and as they are drawn, and ``shown_up_to``: the largest minimum of users at which a cell is
+    still shown. That of a low count always lies below ``MINIMUM``.
     """
+    segment_names = called(drawn["segment_id"], segments, "segment_id", "segment_name")
+    pixel_names = called(drawn["pixel_id"], pixels, "pixel_id", "pixel_name")
+    group_names = called(drawn["group_id"], segments, "group_id", "group_name")
     return drawn.assign(
-        segment=names(drawn["segment_id"], segments, "segment_id", "segment_name"),
-        group=names(drawn["group_id"], segments, "group_id", "group_name"),
-        pixel=names(drawn["pixel_id"], pixels, "pixel_id", "pixel_name"),
+        segment_name=segment_names,
+        pixel_name=pixel_names,
+        segment=labels(drawn["segment_id"], segment_names),
+        pixel=labels(drawn["pixel_id"], pixel_names),
+        group=labels(drawn["group_id"], group_names),
         shown_up_to=drawn["group_users"].where(~drawn["low"], drawn["group_users"].clip(upper=MINIMUM - 1)),
     ).reset_index(drop=True)
 
@@ -97,4 +107,5 @@ def _ranks(ids: pd.Series, ordered: pd.Series) -> pd.Series:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _NAME else f"{text[: _NAME - 1]}…"
+    """Out of the middle: names of a taxonomy begin alike, and names of sites end alike."""
+    return text if len(text) <= _NAME else f"{text[: _NAME // 3]}…{text[-(_NAME - _NAME // 3 - 1) :]}"
