@@ -44,14 +44,17 @@ def trend(rows: pd.DataFrame) -> alt.LayerChart:
         day=rows["ds"].astype(str),
         **{of: marks.doublings(rows[column]) for of, column in _DRAWN.items()},
     )
-    days = sorted(told["day"].unique())
+    days = pd.to_datetime(told["day"])
+    apart = 1 + (days.max() - days.min()).days // 8
     base = alt.Chart(told).encode(
         x=alt.X(
             "utcyearmonthdate(day):T",
             title=None,
             scale=alt.Scale(type="utc"),
             axis=alt.Axis(
-                format="%d %b %Y" if len(days) == 1 else "%d %b", labelOverlap="greedy", tickCount=min(len(days), 8)
+                format="%d %b %Y" if days.nunique() == 1 else "%d %b",
+                labelOverlap="greedy",
+                tickCount=alt.TimeIntervalStep(interval="day", step=apart),
             ),
         )
     )
