@@ -1,5 +1,7 @@
 """The report of inventory: what the recommendations change, what they rest on, and the file that a planner uploads."""
 
+from datetime import date
+
 import pandas as pd
 
 from spark_jobs.common.report import Section
@@ -11,9 +13,14 @@ from spark_jobs.inventory.identity import KEY
 TITLE = "Inventory: recommended stock levels"
 
 
+def as_of(read: Read) -> date | None:
+    """Of which day the figures are; None where there are none."""
+    return max(read("inv_recommendation")["as_of"], default=None)
+
+
 def subtitle(read: Read) -> str:
-    """Of which day the figures are."""
-    return f"As of {_as_of(read('inv_recommendation'))}. Values are in the currency of the prices."
+    """What holds for all figures."""
+    return "Values are in the currency of the prices."
 
 
 def sections(read: Read) -> list[Section]:
@@ -32,6 +39,11 @@ def sections(read: Read) -> list[Section]:
         report_evidence.calibration(read),
         report_evidence.trade_off(read),
     ]
+
+
+def files(read: Read) -> dict[str, pd.DataFrame]:
+    """What stands beside the page."""
+    return {"upload": upload(read)}
 
 
 def upload(read: Read) -> pd.DataFrame:
@@ -58,10 +70,6 @@ def upload(read: Read) -> pd.DataFrame:
             }
         )
     )
-
-
-def _as_of(rows: pd.DataFrame) -> str:
-    return str(max(rows["as_of"]))[:10] if len(rows) else "no day: there is no recommendation"
 
 
 def _units(values: pd.Series) -> pd.Series:

@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from spark_jobs.common.report import Section
+from spark_jobs.common.report import Section, nothing
 from spark_jobs.common.report.frames import Read
 from spark_jobs.inventory import backtest_charts, charts
 from spark_jobs.inventory.cloud import named
 from spark_jobs.inventory.identity import KEY
-from spark_jobs.inventory.report_stock import nothing
 
 # Lines that can be told apart.
 LINES = 6

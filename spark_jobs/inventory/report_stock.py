@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from spark_jobs.common.report import Section
+from spark_jobs.common.report import Section, nothing
 from spark_jobs.common.report.frames import Read
 from spark_jobs.inventory import charts
 from spark_jobs.inventory.cloud import MANY
@@ -131,11 +131,6 @@ def quadrants(read: Read) -> Section:
     counted = rows.assign(**{"class": rows["class"].fillna("-"), "criticality": rows["criticality"].fillna("-")})
     table = counted.groupby(["class", "criticality"]).size().rename("materials").reset_index()
     return Section(title, says, charts.quadrants(known), table)
-
-
-def nothing(title: str, why: str) -> Section:
-    """A section that has nothing to show, and says why."""
-    return Section(title, f"There is nothing to show: {why}.", None, pd.DataFrame())
 
 
 def _shown_as(materials: int) -> str:

@@ -1,18 +1,15 @@
 """Inventory's report: what each section shows of small tables, what it says when there is nothing, and the upload file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 from adbc_driver_postgresql import dbapi
-from playwright.sync_api import sync_playwright
 from signalbox.stages import WriteReport
 
-from expectations.contract import Table
 from expectations.inventory import (
     inv_backtest_segments,
     inv_budget,
@@ -29,9 +26,10 @@ from spark_jobs.common import serve
 from spark_jobs.common.report import Section
 from spark_jobs.inventory import charts, report
 from spark_jobs.inventory.cloud import MANY, cloud
+from tests.browser import SMALL_PHONE, opened
+from tests.marts import Marts
 
 DAY = date(2024, 3, 12)
-BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
 def recommendation(material: str, **facts: Any) -> dict[str, Any]:
@@ -123,44 +121,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for target in (0.9, 0.95)
     ],
 }
-TABLES = {
-    table.name: table
-    for table in (
-        inv_recommendation.TABLE,
-        inv_stock_policy.TABLE,
-        inv_budget.TABLE,
-        inv_rationalise.TABLE,
-        inv_ltd_distribution.TABLE,
-        inv_reorder_points.TABLE,
-        inv_convergence.TABLE,
-        inv_backtest_segments.TABLE,
-    )
-}
-PANDAS = {"string": "object", "date": "object", "double": "float64", "bigint": "float64", "boolean": "object"}
+TABLES = (
+    inv_recommendation.TABLE,
+    inv_stock_policy.TABLE,
+    inv_budget.TABLE,
+    inv_rationalise.TABLE,
+    inv_ltd_distribution.TABLE,
+    inv_reorder_points.TABLE,
+    inv_convergence.TABLE,
+    inv_backtest_segments.TABLE,
+)
 
 
-def frame(table: Table, rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of a table; what a test does not name is null."""
-    types = {column.name: PANDAS[column.type] for column in table.columns}
-    return pd.DataFrame(list(rows), columns=list(types)).astype(types)
-
-
-class Marts:
+def marts(**rows: list[dict[str, Any]]) -> Marts:
     """The tables above, with those that a test replaces."""
-
-    def __init__(self, **rows: list[dict[str, Any]]) -> None:
-        self.frames = {name: frame(table, {**ROWS, **rows}[name]) for name, table in TABLES.items()}
-
-    def __call__(self, mart: str, **equal: str) -> pd.DataFrame:
-        found = self.frames[mart]
-        for column, value in equal.items():
-            found = found[found[column] == value]
-        return found
-
-    def export(self, folder: Path) -> Path:
-        for name, rows in self.frames.items():
-            rows.to_parquet(folder / f"{name}.parquet", index=False)
-        return folder
+    return Marts(TABLES, {**ROWS, **rows})
 
 
 def section(title: str, read: Marts) -> Section:
@@ -170,7 +145,7 @@ def section(title: str, read: Marts) -> Section:
 def unpriced() -> Marts:
     """What the marts are where neither prices nor levels of today are known, and no back-test was run."""
     unknown = {"price": None, "current_min": None, "current_max": None, "delta_units": None, "delta_value": None}
-    return Marts(
+    return marts(
         inv_recommendation=[{**row, **unknown} for row in ROWS["inv_recommendation"]],
         inv_budget=[],
         inv_rationalise=[{**row, "excess_value": None} for row in ROWS["inv_rationalise"]],
@@ -179,15 +154,15 @@ def unpriced() -> Marts:
 
 
 def test_the_header_counts_materials_and_their_worth() -> None:
-    assert section("At a glance", Marts()).says == (
+    assert section("At a glance", marts()).says == (
         "Materials: 4, with a recommendation: 2, without any demand: 1, failed: 1, with a price: 4. "
         "Value in stock: 1,234, Value recommended: 900, Value at risk: 7."
     )
-    assert report.subtitle(Marts()) == "As of 2024-03-12. Values are in the currency of the prices."
+    assert report.as_of(marts()) == DAY
 
 
 def test_a_failed_material_is_listed_with_its_reason() -> None:
-    found = section("Failed materials", Marts())
+    found = section("Failed materials", marts())
     assert found.says == (
         "Materials without a recommendation, which keep the levels they have: 1. Reasons: 1 × The price is 0."
     )
@@ -200,7 +175,7 @@ def test_a_failed_material_is_listed_with_its_reason() -> None:
 
 
 def test_every_section_with_something_to_show_has_a_chart_but_the_two_first() -> None:
-    drawn = {found.title: found.chart is not None for found in report.sections(Marts())}
+    drawn = {found.title: found.chart is not None for found in report.sections(marts())}
     assert [title for title, has_chart in drawn.items() if not has_chart] == ["At a glance", "Failed materials"]
     assert len(drawn) == 12
 
@@ -228,16 +203,16 @@ def test_without_prices_levels_and_back_test_the_sections_say_what_is_missing() 
 
 
 def test_of_empty_tables_no_section_has_a_chart() -> None:
-    read = Marts(**{name: [] for name in TABLES})
+    read = marts(**{table.name: [] for table in TABLES})
     assert [found.title for found in report.sections(read) if found.chart is not None] == []
     assert report.upload(read).empty
 
 
 def test_the_material_shown_whole_is_the_one_whose_value_changes_most() -> None:
-    found = section("Demand over a lead time", Marts())
+    found = section("Demand over a lead time", marts())
     assert found.says.startswith("pump at OSL: of those with a distribution, the one whose value changes most.")
     assert found.table["material_id"].unique().tolist() == ["pump"]
-    assert section("What a service level costs", Marts()).table["item"].unique().tolist() == ["pump"]
+    assert section("What a service level costs", marts()).table["item"].unique().tolist() == ["pump"]
 
 
 def test_where_no_change_is_known_it_is_the_first_by_name() -> None:
@@ -245,24 +220,24 @@ def test_where_no_change_is_known_it_is_the_first_by_name() -> None:
 
 
 def test_the_trade_off_is_of_the_segment_that_ties_up_most() -> None:
-    found = section("Back-test: service against value in stock", Marts())
+    found = section("Back-test: service against value in stock", marts())
     assert found.says.startswith("Segment smooth/L")
     assert found.table["segment"].unique().tolist() == ["smooth/L"]
 
 
 def test_the_share_of_reached_targets_counts_picked_methods_only() -> None:
-    assert "in 50% of them the interval reaches it" in section("Back-test: service aimed at and achieved", Marts()).says
+    assert "in 50% of them the interval reaches it" in section("Back-test: service aimed at and achieved", marts()).says
 
 
 def test_excess_is_summed_up_from_the_largest() -> None:
-    drawn = charts.excess(Marts()("inv_rationalise"), 100.0).to_dict()
+    drawn = charts.excess(marts()("inv_rationalise"), 100.0).to_dict()
     rows = next(iter(drawn["datasets"].values()))
     assert [(row["name"], row["down_to_it"]) for row in rows] == [("pump at OSL", 0.7), ("seal at OSL", 1.0)]
 
 
 def test_too_many_materials_become_counts_on_a_grid_and_the_text_says_so() -> None:
     many = [recommendation(f"m{n}", rop=float(n % 100), current_min=0.0) for n in range(MANY + 1)]
-    read = Marts(inv_recommendation=many)
+    read = marts(inv_recommendation=many)
     drawn = cloud(read("inv_recommendation"), "current_min", "rop")
     assert drawn["materials"].sum() == MANY + 1
     assert len(drawn) <= 26
@@ -272,7 +247,7 @@ def test_too_many_materials_become_counts_on_a_grid_and_the_text_says_so() -> No
 
 
 def test_a_level_of_zero_is_drawn() -> None:
-    read = Marts(inv_recommendation=[recommendation("seal", rop=0.0, current_min=0.0)])
+    read = marts(inv_recommendation=[recommendation("seal", rop=0.0, current_min=0.0)])
     drawn = charts.levels(read("inv_recommendation")).to_dict()
     scales = {layer["encoding"]["x"]["scale"]["type"] for layer in drawn["layer"] if "scale" in layer["encoding"]["x"]}
     assert scales == {"symlog"}
@@ -281,7 +256,7 @@ def test_a_level_of_zero_is_drawn() -> None:
 
 def test_what_a_planner_uploads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hostile = recommendation("=HYPERLINK(1)", location_id="-OSL", max_level=None)
-    read = Marts(inv_recommendation=[*ROWS["inv_recommendation"], hostile])
+    read = marts(inv_recommendation=[*ROWS["inv_recommendation"], hostile])
     assert main(["report", "inventory", "--tables", str(read.export(tmp_path)), "--out", str(tmp_path / "out")]) == 0
     written = [tmp_path / "out" / "inventory.html", tmp_path / "out" / "inventory_upload.csv"]
     assert capsys.readouterr().out == "".join(f"{path}\n" for path in written)
@@ -297,7 +272,7 @@ def test_what_a_planner_uploads(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     (tmp_path / "inventory.html").write_text("the old one")
-    command = ["report", "inventory", "--tables", str(Marts().export(tmp_path)), "--out", str(tmp_path)]
+    command = ["report", "inventory", "--tables", str(marts().export(tmp_path)), "--out", str(tmp_path)]
     assert main(command) == 0
     assert "Inventory: recommended stock levels" in (tmp_path / "inventory.html").read_text()
 
@@ -311,7 +286,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("SIGNALBOX_REPORTS", str(tmp_path / "reports"))
     with dbapi.connect(serve.marts_uri()) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA inventory")
-        for name, rows in Marts().frames.items():
+        for name, rows in marts().frames.items():
             cursor.adbc_ingest(
                 name, pa.Table.from_pandas(rows.assign(tier="settled", release_id=1)), db_schema_name="inventory"
             )
@@ -324,30 +299,17 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_the_task_writes_the_same_report_from_the_served_marts(served: Path, tmp_path: Path) -> None:
     WriteReport(task_id="report", pipeline="inventory").execute({})
-    main(["report", "inventory", "--tables", str(Marts().export(tmp_path)), "--out", str(tmp_path)])
+    main(["report", "inventory", "--tables", str(marts().export(tmp_path)), "--out", str(tmp_path)])
     for name in ("inventory.html", "inventory_upload.csv"):
         assert (served / name).read_text() == (tmp_path / name).read_text()
 
 
 @pytest.mark.browser
 def test_a_browser_draws_every_chart_and_asks_for_nothing_else(tmp_path: Path) -> None:
-    main(["report", "inventory", "--tables", str(Marts().export(tmp_path)), "--out", str(tmp_path)])
-    requests, problems = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
-        page = browser.new_page(viewport={"width": 375, "height": 667})
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        try:
-            page.goto((tmp_path / "inventory.html").as_uri())
-            page.locator(".chart svg").nth(9).wait_for()
-            # A mark whose place is not a number is a mistake in the chart that Vega does not report.
-            assert (
-                page.locator(".chart svg").count(),
-                page.locator(".chart :is([d*=NaN], [transform*=NaN])").count(),
-            ) == (10, 0)
-            assert page.evaluate("document.documentElement.scrollWidth") == 375
-        finally:
-            browser.close()
-    assert ([url.partition(":")[0] for url in requests], problems) == (["file"], [])
+    main(["report", "inventory", "--tables", str(marts().export(tmp_path)), "--out", str(tmp_path)])
+    with opened(tmp_path / "inventory.html") as seen:
+        # A mark whose place is not a number is a mistake in the chart that Vega does not report.
+        misplaced = seen.page.locator(".chart :is([d*=NaN], [transform*=NaN])")
+        assert (seen.page.locator(".chart svg").count(), misplaced.count()) == (10, 0)
+        assert seen.page.evaluate("document.documentElement.scrollWidth") == SMALL_PHONE["width"]
+    assert ([url.partition(":")[0] for url in seen.requests], seen.problems) == (["file"], [])

@@ -4,13 +4,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import altair as alt
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import expect
 
 from platform_local.postgres import Cluster
 from spark_jobs.__main__ import main
@@ -18,11 +18,10 @@ from spark_jobs.common import serve
 from spark_jobs.common.report import Section, command, frames, page
 from spark_jobs.common.report.spreadsheet import csv_text
 from tests.airflow_settings import ROOT
+from tests.browser import SMALL_PHONE, Seen, opened
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 COMMENT = "<!--<script>\u2028${title}"
-BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-SMALL_PHONE = {"width": 375, "height": 667}
 
 
 def bars(rows: pd.DataFrame) -> Section:
@@ -43,33 +42,13 @@ def hostile_page() -> str:
     )
 
 
-@dataclass
-class Seen:
-    """What a browser did with a page."""
-
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
 def seen(tmp_path: Path) -> Iterator[Seen]:
     """The hostile page as opened in Chromium on a phone."""
     path = tmp_path / "hostile.html"
     path.write_text(hostile_page(), encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
-        found = Seen(browser.new_page(viewport=SMALL_PHONE))
-        found.page.on("request", lambda request: found.requests.append(request.url))
-        found.page.on("console", lambda message: found.problems.append(message.text))
-        found.page.on("pageerror", lambda error: found.problems.append(str(error)))
-        found.page.on("dialog", lambda dialog: found.problems.append(dialog.message))
-        try:
-            found.page.goto(path.as_uri())
-            found.page.locator(".chart svg").first.wait_for()
-            yield found
-        finally:
-            browser.close()
+    with opened(path) as found:
+        yield found
 
 
 @pytest.mark.browser
@@ -155,6 +134,40 @@ def test_an_empty_section_has_neither_table_nor_download() -> None:
     assert "nothing to show: no prices" in made
     assert "<details>" not in main_part(made)
     assert "download=" not in main_part(made)
+
+
+def test_the_page_shows_its_day_where_it_has_one() -> None:
+    assert '<time id="age" datetime="2024-02-09">As of 2024-02-09</time>' in page("Parts", "", [], date(2024, 2, 9))
+    assert '<time id="age"' not in page("Parts", "", [])
+
+
+def filtered(name: str, rows: pd.DataFrame) -> Section:
+    """A chart and a table that a control picks by the least number of units, and another by the material."""
+    least = alt.param(name="least", value=2, bind=alt.binding_range(min=0, max=5, step=1))
+    which = alt.param(name="which", value=None, bind=alt.binding_select(options=[None, *rows["material"]]))
+    chart = alt.Chart(rows).mark_bar().encode(x="units:Q", y="material:N").add_params(least, which)
+    kept = chart.transform_filter("datum.units >= least && (which == null || datum.material == which)")
+    return Section(name, "", kept, rows, {"least": "units", "which": "material"})
+
+
+@pytest.mark.browser
+def test_a_control_moves_in_all_charts_and_picks_the_rows_of_their_tables(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"material": ["a", "b", HOSTILE], "units": [1.0, 2.0, 3.0]})
+    path = tmp_path / "filtered.html"
+    made = page("Parts", "", [filtered("One", rows), filtered("Two", rows)], date(2024, 2, 9))
+    path.write_text(made, encoding="utf-8")
+    with opened(path) as seen:
+        tables = seen.page.locator("summary")
+        assert tables.all_inner_texts() == ["Table (rows that match: 2 of 3)"] * 2
+        seen.page.locator("#chart-1 input[type=range]").fill("0")
+        seen.page.locator("#chart-2 select").select_option(label=HOSTILE)
+        assert tables.all_inner_texts() == ["Table (rows that match: 1 of 3)"] * 2
+        bars = seen.page.locator("#chart-1 svg .mark-rect.role-mark path")
+        expect(bars).to_have_count(1)
+        assert seen.page.locator("#chart-2 input[type=range]").input_value() == "0"
+        assert seen.page.locator("tbody").first.text_content() == f"{HOSTILE}3"
+        assert re.search(r"2024-02-09, [\d,]+ days old", seen.page.locator("#age.old").inner_text())
+    assert (len(seen.requests), seen.problems) == (1, [])
 
 
 @pytest.mark.parametrize(

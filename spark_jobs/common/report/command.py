@@ -1,9 +1,10 @@
-"""``report``: write a pipeline's report page and the file that its readers upload."""
+"""``report``: write a pipeline's report page and the files beside it."""
 
 import argparse
 import importlib
 import importlib.util
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +14,7 @@ from spark_jobs.common.report import frames
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The sub-command; what draws and reads loads only when it runs."""
-    meaning = "write a pipeline's report, one HTML page, and its upload file"
+    meaning = "write a pipeline's report, one HTML page, and the CSV files beside it"
     parser = commands.add_parser("report", help=meaning, description=meaning)
     parser.add_argument("slug", help="the pipeline, e.g. inventory")
     parser.add_argument(
@@ -23,20 +24,22 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.set_defaults(handler=_report)
 
 
-def write(slug: str, folder: Path, tables: Path | None = None) -> tuple[Path, Path]:
-    """Write ``<slug>.html`` and ``<slug>_upload.csv`` into the folder; each is the old one or the new one, whole.
+def write(slug: str, folder: Path, tables: Path | None = None) -> list[Path]:
+    """Write ``<slug>.html`` and a ``<slug>_<what for>.csv`` each of its files into the folder; each is the old one or
+    the new one, whole.
 
     Raises ``ValueError`` for a pipeline that has no report and for a table that is missing.
     """
     from spark_jobs.common.report.page import page
-    from spark_jobs.common.report.spreadsheet import csv_text
+    from spark_jobs.common.report.spreadsheet import csv_parts
 
     module = _module(slug)
     with frames.exported(tables) if tables else frames.served(slug) as read:
-        html = page(module.TITLE, module.subtitle(read), module.sections(read))
-        upload = csv_text(module.upload(read))
+        html = page(module.TITLE, module.subtitle(read), module.sections(read), module.as_of(read))
+        files = module.files(read)
     folder.mkdir(parents=True, exist_ok=True)
-    return _replace(folder / f"{slug}.html", html), _replace(folder / f"{slug}_upload.csv", upload)
+    written = [_replace(folder / f"{slug}.html", [html])]
+    return written + [_replace(folder / f"{slug}_{name}.csv", csv_parts(frame)) for name, frame in files.items()]
 
 
 def _report(args: argparse.Namespace) -> None:
@@ -52,10 +55,11 @@ def _module(slug: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-def _replace(path: Path, text: str) -> Path:
+def _replace(path: Path, parts: Iterable[str]) -> Path:
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8", newline="")
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(parts)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -68,6 +68,8 @@ def exported(folder: Path) -> Iterator[Read]:
 
 
 def _nulls_as_none(table: Any) -> "pd.DataFrame":
-    """Numbers with nulls as floats with NaN, texts and dates with None."""
-    frame: pd.DataFrame = table.to_pandas(date_as_object=True)
+    """Numbers with nulls as floats with NaN, texts and dates with None. Of a table of millions of rows the memory is given
+    back column by column.
+    """
+    frame: pd.DataFrame = table.to_pandas(date_as_object=True, split_blocks=True, self_destruct=True)
     return frame

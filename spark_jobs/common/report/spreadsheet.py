@@ -1,6 +1,8 @@
 """CSV that a spreadsheet shows and does not run."""
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
 # Where a cell begins for a spreadsheet, whichever separator its country has, a sign (full-width ones too) makes a formula
 # of what follows. A sign that is all of the text makes none.
 _FORMULA = re.compile(r"(^|[;,\t\r\n])(\s*[=+\-@＝＋－＠](?!$))")
+_ROWS_OF_A_PART = 100_000
 
 
 def without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -29,9 +32,16 @@ def without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 def csv_text(frame: "pd.DataFrame") -> str:
     """The whole frame as CSV with a header."""
-    text: str = without_formulas(frame).to_csv(index=False, lineterminator="\r\n")
-    return text
+    return "".join(csv_parts(frame))
 
 
+def csv_parts(frame: "pd.DataFrame") -> Iterator[str]:
+    """The same piece by piece, for frames of millions of rows."""
+    for start in range(0, max(len(frame), 1), _ROWS_OF_A_PART):
+        part = without_formulas(frame.iloc[start : start + _ROWS_OF_A_PART])
+        yield part.to_csv(index=False, header=start == 0, lineterminator="\r\n")
+
+
+@lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
     return _FORMULA.sub(r"\1'\2", text)

@@ -12,7 +12,9 @@ BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK = (
     "#56B4E9",
     "#000000",
 )
-GREY = "#6B6B6B"
+GREY, LIGHT_GREY = "#6B6B6B", "#B4BAC1"
+# From below to above a middle that says nothing.
+DIVERGING = (VERMILLION, "#E6E8EA", BLUE)
 _TEXT = "#1F2328"
 _LINE = "#D8DCE0"
 
