@@ -1,12 +1,12 @@
 """``make bench``: the full metro day beside its budgets, our cleaning and our punctuality beside DuckDB's; the headline
-run of inventory beside its bare kernel; publishing by swap under twenty readers.
+run of inventory beside its bare kernel; the audience night at three sizes beside DuckDB; publishing by swap under twenty readers.
 """
 
 import argparse
 import os
 from pathlib import Path
 
-from benchmarks import aggregation, cleaning, day, inventory, publish
+from benchmarks import aggregation, audience, cleaning, day, inventory, publish
 from platform_local.environment import ROOT, Settings
 from platform_local.service_day import land_anew
 
@@ -16,11 +16,12 @@ def main() -> None:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="1.0 is the full day: 170,000 movements, 3 million readings"
     )
-    parser.add_argument("--only", choices=("day", "cleaning", "inventory", "publish"), help="one part; default all")
+    parts = ("day", "cleaning", "inventory", "audience", "publish")
+    parser.add_argument("--only", choices=parts, help="one part; default all")
     args = parser.parse_args()
     home = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var")).absolute() / "bench"
     settings = Settings({**os.environ, "SIGNALBOX_HOME": str(home)})
-    if args.only not in ("inventory", "publish"):
+    if args.only in (None, "day", "cleaning"):
         land_anew(settings, args.scale)
     if args.only in (None, "cleaning"):
         cleaning.compare(Path(settings.environment()["SIGNALBOX_LANDING"]), home)
@@ -28,6 +29,8 @@ def main() -> None:
         aggregation.compare(settings, day.measure(settings))
     if args.only in (None, "inventory"):
         inventory.compare(home)
+    if args.only in (None, "audience"):
+        audience.compare(home)
     if args.only in (None, "publish"):
         publish.compare(seconds=60, hold_s=30, rows=50_000)
 
