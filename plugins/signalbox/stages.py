@@ -126,6 +126,7 @@ class WaitForState(BaseSensorOperator):
     """Waits, without a worker, until the day before is released and rests on the newest runs of its own days before.
 
     A missing day is run by a backfill, whose runs are counted apart: a run that waits here does not keep it from starting.
+    Where no state has ever begun there is nothing to wait for: the run fails, and leaves its place to one that begins.
     """
 
     def __init__(self, *, pipeline: str, **kwargs: Any) -> None:
@@ -144,6 +145,8 @@ class WaitForState(BaseSensorOperator):
         try:
             ledger.state_at(run.pipeline, run.tier, f"lake.{self.pipeline}.{state}", run.window.start)
         except Blocked as missing:
+            if not ledger.releases(run.pipeline, run.tier):
+                raise AirflowFailException(str(missing)) from missing
             self.log.info("Waiting: %s", missing)
             return False
         return True
