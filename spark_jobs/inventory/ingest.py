@@ -49,7 +49,7 @@ def transform(
     return (
         known,
         newest_of_each(months, demand_months.TABLE),
-        newest_of_each(with_material_unit(moves, known), demand_movements.TABLE),
+        newest_of_each(with_material_unit(with_bookings(moves), known), demand_movements.TABLE),
         newest_of_each(orders, receipts.TABLE),
         newest_of_each(bills, installed_parts.TABLE),
     )
@@ -62,6 +62,15 @@ def newest_of_each(rows: DataFrame, table: Table) -> DataFrame:
     newest = [F.col("landing_file").desc(), F.col("source_row")]
     marked = drop_later_copies(rows, [F.col(name) for name in table.key], newest)
     return marked.select(*table.column_names, DROPPED)
+
+
+def with_bookings(moves: DataFrame) -> DataFrame:
+    """How often its file books each movement. A later file that tells it again books nothing anew."""
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    of_file = W.partitionBy(*demand_movements.TABLE.key, "landing_file")
+    return moves.withColumn("bookings", F.count("*").over(of_file))
 
 
 def with_material_unit(moves: DataFrame, known: DataFrame) -> DataFrame:
