@@ -12,6 +12,7 @@ TABLE = Table(
     columns=(
         *movements.COLUMNS,
         Column("material_uom", "string", "unit that the material is kept in", nullable=True),
+        Column("bookings", "bigint", "rows of its file that book it; however many, it counts once", minimum=1),
         *ORIGIN,
     ),
     replace=whole(),

@@ -18,6 +18,7 @@ TABLE = Table(
         Column("missing_months", "bigint", "months between first and last that were not observed", minimum=0),
         Column("months_since_issue", "bigint", "observed months since the last demand", nullable=True, minimum=0),
         Column("returns_clipped", "double", "units returned for which no issue was found", unit="units", minimum=0),
+        Column("left_out", "string", "what landed of its demand and does not count, by kind", nullable=True),
         Column(
             "lead_times", "array<double>", "lead times of its receipts, else the planned one, else none", unit="months"
         ),

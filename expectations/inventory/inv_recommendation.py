@@ -57,7 +57,7 @@ TABLE = Table(
         _number("gpd_xi", "shape of the tail that sizes were drawn from"),
         _number("gpd_beta", "scale of that tail", unit="units", minimum=0),
         Column("status", "string", "none: there was no demand", allowed=("computed", "none", "failed")),
-        Column("reason", "string", "why it was done so, where that is not plain", nullable=True),
+        Column("reason", "string", "why so, where that is not plain; what of its data does not count", nullable=True),
         Column("input_hash", "bigint", "hash of all that it was computed from"),
         Column("as_of", "date", "business day of the run", metadata=True),
         Column("computed_on", "date", "business day of the run that computed it", metadata=True),

@@ -37,7 +37,7 @@ TABLE = Table(
         ),
         Column("ci_high", "double", "upper end of that interval", nullable=True, unit="units", minimum=0),
         Column("method", "string", "how the distribution was found", allowed=(*SIMULATED, *COMPARED, NO_METHOD)),
-        Column("reason", "string", "why it was done so, where that is not plain", nullable=True),
+        Column("reason", "string", "why so, where that is not plain; what of its data does not count", nullable=True),
         Column("as_of", "date", "business day of the run", metadata=True),
     ),
     replace=whole(),

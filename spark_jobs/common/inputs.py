@@ -1,15 +1,17 @@
-"""What a stage reads: landing files, tables of its own run by the snapshots in the receipts, released tables pinned
-once.
+"""What a stage reads: landing files, tables and refused rows of its own run by the snapshots in the receipts, released
+tables pinned once.
 """
 
 from datetime import date
 from typing import TYPE_CHECKING
 
+from expectations.contract import Table
 from spark_jobs.common.arrival import read_arrival, valid_rows
 from spark_jobs.common.lake import table_name
 from spark_jobs.common.ledger import Ledger, Run
+from spark_jobs.common.quarantine import quarantine_table, refused_rows
 from spark_jobs.common.receipt import landed_input
-from spark_jobs.common.stage import FromRun, Landed, Released, StateBefore
+from spark_jobs.common.stage import FromRun, Landed, Quarantined, Read, Released, StateBefore
 from spark_jobs.common.work import Work
 
 if TYPE_CHECKING:
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
 def read_inputs(work: Work) -> list["DataFrame"]:
     """What the transform gets, in the order of the stage's reads: of landing files only the rows that break no rule."""
     pins = _released_pins(work)
-    return [
-        _read_landed(work, read) if isinstance(read, Landed) else _read_pinned(work, read, pins)
-        for read in work.stage.reads
-    ]
+    return [_read(work, read, pins) for read in work.stage.reads]
+
+
+def _read(work: Work, read: Read, pins: dict[str, int]) -> "DataFrame":
+    if isinstance(read, Landed):
+        return _read_landed(work, read)
+    if isinstance(read, Quarantined):
+        return _read_quarantined(work, read)
+    return _read_pinned(work, read, pins)
 
 
 def _read_landed(work: Work, read: Landed) -> "DataFrame":
@@ -34,20 +41,30 @@ def _read_landed(work: Work, read: Landed) -> "DataFrame":
     return valid_rows(work.landed[read.table.name])
 
 
+def _read_quarantined(work: Work, read: Quarantined) -> "DataFrame":
+    """Nothing where the stage has refused nothing: it need not have written a quarantine at all."""
+    kept = quarantine_table(read.table)
+    name = table_name(kept, work.run.tier)
+    rows = _read_snapshot(work, kept, name, work.upstream[read.stage].snapshots.get(name), stage=read.stage)
+    return refused_rows(rows, read.table, work.run.run_key, read.stage)
+
+
 def _read_pinned(work: Work, read: FromRun | Released | StateBefore, pins: dict[str, int]) -> "DataFrame":
     if isinstance(read, FromRun):
         name = table_name(read.table, work.run.tier)
-        snapshot: int | None = work.upstream[read.stage].snapshots[name]
-        work.inputs.append({"table": name, "snapshot": snapshot, "stage": read.stage})
-    elif isinstance(read, StateBefore):
-        name = table_name(read.table, work.run.tier)
+        return _read_snapshot(work, read.table, name, work.upstream[read.stage].snapshots[name], stage=read.stage)
+    if isinstance(read, StateBefore):
+        name, start = table_name(read.table, work.run.tier), work.run.window.start
         snapshot = state_before(work.ledger, work.run, name, work.params.state_from)
-        work.inputs.append({"table": name, "snapshot": snapshot, "state_at": work.run.window.start.isoformat()})
-    else:
-        name = table_name(read.table, read.tier or work.run.tier)
-        snapshot = pins.get(name)
-        work.inputs.append({"table": name, "snapshot": snapshot})
-    return work.lake.read(name, snapshot) if snapshot else work.spark.createDataFrame([], read.table.ddl())
+        return _read_snapshot(work, read.table, name, snapshot, state_at=start.isoformat())
+    name = table_name(read.table, read.tier or work.run.tier)
+    return _read_snapshot(work, read.table, name, pins.get(name))
+
+
+def _read_snapshot(work: Work, table: Table, name: str, snapshot: int | None, **source: str) -> "DataFrame":
+    """The rows of a snapshot, which is noted for the receipt; none without one."""
+    work.inputs.append({"table": name, "snapshot": snapshot, **source})
+    return work.lake.read(name, snapshot) if snapshot else work.spark.createDataFrame([], table.ddl())
 
 
 def state_before(ledger: Ledger, run: Run, name: str, state_from: str) -> int | None:

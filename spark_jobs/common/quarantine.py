@@ -80,6 +80,18 @@ def derived_rows(frame: "DataFrame", table: Table, run_key: str, stage: str, win
     )
 
 
+def refused_rows(rows: "DataFrame", table: Table, run_key: str, stage: str) -> "DataFrame":
+    """What a later stage sees of a quarantine: the rows that the stage refused in this run, not those of other windows or
+    of files that are gone; every column of the contract as text, null where a line was no row.
+    """
+    from pyspark.sql import functions as F
+
+    own = rows.where((F.col("run_key") == run_key) & (F.col("stage") == stage))
+    texts = F.from_json("row", ", ".join(f"`{name}` string" for name in table.column_names))
+    told = own.select(F.col("rule").alias("_broken_rule"), F.col("row").alias("_raw"), texts.alias("told"))
+    return told.select("told.*", "_broken_rule", "_raw")
+
+
 def file_rows(spark: "SparkSession", refused: list[RefusedFile], run_key: str, stage: str) -> "DataFrame | None":
     """One quarantine row for each file that was refused as a whole."""
     if not refused:

@@ -30,6 +30,18 @@ class FromRun:
 
 
 @dataclass(frozen=True)
+class Quarantined:
+    """Rows of a table that an earlier stage of the same run refused, by the snapshot in its receipt.
+
+    The transform gets every column of the contract as text, for what was refused need not be of its type, and what
+    the quarantine says of the row: ``_broken_rule`` and ``_raw``, the row as it was read.
+    """
+
+    table: Table
+    stage: str
+
+
+@dataclass(frozen=True)
 class Released:
     """The newest released rows of a table, pinned when the build starts. ``tier`` None means the run's own tier."""
 
@@ -46,7 +58,7 @@ class StateBefore:
 
 # The scope of a table that is replaced as a whole, as a SQL condition.
 EVERYTHING = "true"
-Read = Landed | FromRun | Released | StateBefore
+Read = Landed | FromRun | Quarantined | Released | StateBefore
 Scope = Callable[[Window, Any], Window | list[date]]
 
 
@@ -87,7 +99,7 @@ class Stage:
     @property
     def upstream(self) -> tuple[str, ...]:
         """The stages of the same run that must have passed before this one builds."""
-        return tuple(dict.fromkeys(read.stage for read in self.reads if isinstance(read, FromRun)))
+        return tuple(dict.fromkeys(read.stage for read in self.reads if isinstance(read, FromRun | Quarantined)))
 
 
 def scope_condition(write: Write, window: Window, params: Any) -> str:

@@ -47,10 +47,19 @@ def transform(
     return (
         known,
         newest_of_each(months, demand_months.TABLE),
-        newest_of_each(with_material_unit(moves, known), demand_movements.TABLE),
+        newest_of_each(with_material_unit(with_bookings(moves), known), demand_movements.TABLE),
         newest_of_each(orders, receipts.TABLE),
         newest_of_each(bills, installed_parts.TABLE),
     )
+
+
+def with_bookings(moves: DataFrame) -> DataFrame:
+    """How often its file books each movement. A later file that tells it again books nothing anew."""
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    of_file = W.partitionBy(*demand_movements.TABLE.key, "landing_file")
+    return moves.withColumn("bookings", F.count("*").over(of_file))
 
 
 def with_material_unit(moves: DataFrame, known: DataFrame) -> DataFrame:

@@ -115,6 +115,7 @@ def facts(known: DataFrame) -> DataFrame:
         "input_hash",
         "missing_months",
         "returns_clipped",
+        "left_out",
         "min_level",
         F.col("max_level").alias("max_level_now"),
     )
@@ -126,9 +127,12 @@ def explained(solved: DataFrame) -> DataFrame:
 
     gaps = F.format_string("Months between that were not observed and are left out: %d.", "missing_months")
     lost = F.concat(F.round("returns_clipped", 2), F.lit(" units were returned for which no issue was found."))
-    said = F.concat_ws(
-        " ", "reason", F.when(F.col("missing_months") > 0, gaps), F.when(F.col("returns_clipped") > 0, lost)
-    )
+    remarks = {
+        "missing_months > 0": gaps,
+        "returns_clipped > 0": lost,
+        "left_out IS NOT NULL": F.format_string("Left out of what landed: %s.", "left_out"),
+    }
+    said = F.concat_ws(" ", "reason", *[F.when(F.expr(case), remark) for case, remark in remarks.items()])
     return solved.withColumn("reason", F.when(said != "", said))
 
 

@@ -24,6 +24,7 @@ from spark_jobs.common.window import Window
 from spark_jobs.inventory.closeups import closeups
 from spark_jobs.inventory.excess import rationalised
 from spark_jobs.inventory.identity import KEY
+from spark_jobs.inventory.lists import sum_of
 from spark_jobs.inventory.params import InventoryParams
 from spark_jobs.inventory.stocking import stock_policy
 
@@ -56,7 +57,7 @@ def with_yearly_demand(reviewed: DataFrame) -> DataFrame:
     """Mean demand a year in units, and mean number of months with demand a year."""
     from pyspark.sql import functions as F
 
-    total = F.aggregate("quantities", F.lit(0.0), lambda so_far, q: so_far + q)
+    total = sum_of("quantities")
     months = F.when(F.col("n_periods") > 0, F.col("n_periods"))
     return reviewed.withColumns(
         {

@@ -166,13 +166,14 @@ def _tail(
         return None
     sizes = material.quantities[material.quantities > 0]
     own, pooled = own_tail(sizes), pools.tails.get(found.name)
-    if own is not None and own.reason is None:
+    why_not = own.reason if own else "Too few sizes for a tail of its own."
+    if why_not is None:
         return own
-    if pooled is not None:
-        reasons.append(f"Too few sizes for a tail of its own: that of the class {found.name}.")
-        return pooled.of(sizes)
-    reasons.append(own.reason if own and own.reason else "Too few sizes for a tail.")
-    return None
+    reasons.append(why_not)
+    if pooled is None:
+        return None
+    reasons.append(f"The tail of the class {found.name} is taken.")
+    return pooled.of(sizes)
 
 
 def _remarks(material: Material) -> list[str]:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from expectations.contract import Table
 from expectations.inventory import histories as histories_table
 from spark_jobs.common.window import Window
 from spark_jobs.inventory.params import InventoryParams, with_overrides
@@ -43,6 +44,14 @@ def history(material: str, quantities: list[float], lead_times: list[float], **m
         }
         | more
     )
+
+
+def refused(spark: "SparkSession", table: Table, rows: list[dict[str, Any]]) -> "DataFrame":
+    """Quarantined rows as a later stage sees them: `rule` beside what was read of the row."""
+    texts = [{name: str(value) for name, value in row.items() if name != "rule"} for row in rows]
+    whole = [(*map(text.get, table.column_names), row["rule"], str(row)) for text, row in zip(texts, rows, strict=True)]
+    columns = [*table.column_names, "_broken_rule", "_raw"]
+    return spark.createDataFrame(whole, ", ".join(f"`{name}` string" for name in columns))
 
 
 def histories(spark: "SparkSession", rows: list[dict[str, Any]]) -> "DataFrame":

@@ -1,5 +1,6 @@
 """Batches of whole histories: one answer a material, and a bad material stops no other."""
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ HISTORY = pa.schema(
         ("stock_now", pa.float64()),
     ]
 )
+TAILED = with_overrides(RAW, ["mode=bootstrap", "iterations=5000", "tail=true"])
 NOTHING = Pools()
 EVERY_OTHER_MONTH = [0.0, 2.0] * 6
 
@@ -153,14 +155,25 @@ def test_iterations_double_while_the_interval_is_wide():
 
 
 def test_a_short_history_takes_the_tail_of_its_class_and_says_so():
-    tailed = with_overrides(RAW, ["mode=bootstrap", "iterations=5000", "tail=true"])
     pools = Pools(tails={"intermittent": PooledTail(0.9, 0.3, 2.0)})
-    (told,) = answers(row("m", EVERY_OTHER_MONTH, [2.0]), params=tailed, pools=pools)
-    assert told["reason"] == "Too few sizes for a tail of its own: that of the class intermittent."
+    (told,) = answers(row("m", EVERY_OTHER_MONTH, [2.0]), params=TAILED, pools=pools)
+    assert told["reason"] == "Too few sizes for a tail of its own. The tail of the class intermittent is taken."
     assert (told["gpd_xi"], told["gpd_beta"]) == (0.3, 4.0)
     assert told["quantiles"][-1]["value"] > 2.0
-    (plain,) = answers(row("m", EVERY_OTHER_MONTH, [2.0]), params=tailed)
-    assert (plain["reason"], plain["gpd_xi"]) == ("Too few sizes for a tail.", None)
+    (plain,) = answers(row("m", EVERY_OTHER_MONTH, [2.0]), params=TAILED)
+    assert (plain["reason"], plain["gpd_xi"]) == ("Too few sizes for a tail of its own.", None)
+
+
+def test_a_history_whose_own_tail_is_too_heavy_takes_the_tail_of_its_class_and_says_so():
+    heavy = [1.0 + (((n + 0.5) / 200) ** -0.9 - 1) / 0.9 for n in range(200)]
+    pools = Pools(tails={"erratic": PooledTail(3.0, 0.3, 0.5)})
+    (told,) = answers(row("m", heavy, [2.0]), params=TAILED, pools=pools)
+    assert re.fullmatch(
+        r"The tail's shape \d\.\d{3} is not below 0\.7\. The tail of the class erratic is taken\.", told["reason"]
+    )
+    assert told["gpd_xi"] == 0.3
+    (plain,) = answers(row("m", heavy, [2.0]), params=TAILED)
+    assert "is not below 0.7" in plain["reason"] and plain["gpd_xi"] is None
 
 
 def test_sizes_of_a_class_are_told_in_units_of_their_mean():

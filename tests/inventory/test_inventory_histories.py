@@ -20,7 +20,7 @@ from expectations.inventory import (
 from spark_jobs.inventory import histories, ingest
 from spark_jobs.inventory.params import with_overrides
 from tests.frames import frame, listed
-from tests.inventory.parts import NIGHT, PARAMS, month, move, part
+from tests.inventory.parts import NIGHT, PARAMS, month, move, part, refused
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -38,7 +38,8 @@ def ingested(spark: "SparkSession", **rows: list[dict[str, Any]]) -> dict[str, A
 
 def told(spark: "SparkSession", params: Any = PARAMS, **rows: list[dict[str, Any]]) -> dict[str, "Row"]:
     frames = [frame(spark, table.TABLE, rows.get(table.TABLE.name, [])) for table in LAKE]
-    (found,) = histories.transform(*frames, window=NIGHT, params=params)
+    nothing = [refused(spark, table.TABLE, []) for table in (monthly_demand, movements, demand_movements)]
+    (found,) = histories.transform(*frames, *nothing, window=NIGHT, params=params)
     return {row.material_id: row for row in found.collect()}
 
 
@@ -69,8 +70,15 @@ def test_a_movement_booked_twice_counts_once_and_stands_beside_its_materials_uni
     day = date(2024, 3, 4)
     moves = [move("a", day, 2.0, document_id="1"), move("a", day, 2.0, document_id="1"), move("b", day, 1.0, uom="KG")]
     found = ingested(spark, movements=moves, material_master=[part("a", uom="EA"), part("b", uom="M")])
-    rows = listed(found["demand_movements"], "material_id", "uom", "material_uom", "_dropped")
-    assert rows == [("a", None, "EA", None), ("a", None, "EA", "duplicate"), ("b", "KG", "M", None)]
+    rows = listed(found["demand_movements"], "material_id", "uom", "material_uom", "bookings", "_dropped")
+    assert rows == [("a", None, "EA", 2, None), ("a", None, "EA", 2, "duplicate"), ("b", "KG", "M", 1, None)]
+
+
+def test_a_movement_that_a_later_file_tells_again_is_not_booked_again(spark: "SparkSession") -> None:
+    told_first = move("a", date(2024, 3, 4), 2.0, document_id="1", landing_file="2024-04-01/a.csv")
+    found = ingested(spark, movements=[told_first, told_first | {"landing_file": "2024-05-01/a.csv"}])
+    rows = listed(found["demand_movements"], "bookings", "_dropped")
+    assert rows == [(1, None), (1, "duplicate")]
 
 
 def test_a_history_is_in_order_of_time_and_gaps_are_not_padded(spark: "SparkSession") -> None:

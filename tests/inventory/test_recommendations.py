@@ -75,11 +75,13 @@ def test_what_was_not_as_it_should_be_in_what_landed_is_told_with_every_point(sp
     rows = [
         history("gap", [1.0, 1.0], [0.0], missing_months=3),
         history("back", [1.0, 1.0], [1.0], returns_clipped=2.5),
+        history("bad", [1.0, 1.0], [1.0], missing_months=1, left_out="months below 0 (1)"),
         history("sound", [1.0, 1.0], [1.0]),
     ]
     told, points, *_ = solved(spark, rows)
     reasons = {
         "back": "2.5 units were returned for which no issue was found.",
+        "bad": "Months between that were not observed and are left out: 1. Left out of what landed: months below 0 (1).",
         "gap": "A lead time of 0 months counts as 1. Months between that were not observed and are left out: 3.",
         "sound": None,
     }

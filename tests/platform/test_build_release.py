@@ -15,7 +15,7 @@ from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger, Run
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
 from spark_jobs.common.release import release
-from spark_jobs.common.stage import FromRun, Landed, Released, Stage, Write
+from spark_jobs.common.stage import FromRun, Landed, Quarantined, Released, Stage, Write
 from spark_jobs.common.window import Window
 from tests.platform.toy import (
     HOUR,
@@ -414,6 +414,54 @@ def test_quarantine_of_other_files_is_kept(short: World) -> None:
     short.publish("two", window=Window(later, later + timedelta(hours=1)))
     files = sorted(row.source_file for row in short.released("event__quarantine"))
     assert files == ["event/2024-03-12/a.parquet", "event/2024-03-21/a.parquet"]
+
+
+def looking_at_quarantine(world: World, seen: list[list[Any]]) -> Stage:
+    """The second stage, which also reads the events that the first one refused, and notes them."""
+    event, clean, _ = contracts(world.slug, suites=False)
+
+    def look(cleaned: Any, refused: Any, *, window: Window, params: ToyParams) -> tuple[Any, ...]:
+        seen.append(sorted(map(tuple, refused.select("_broken_rule", "event_id", "value", "_raw").collect())))
+        return total_events(cleaned, window=window, params=params)
+
+    reads = (FromRun(clean, "clean"), Quarantined(event, "clean"))
+    return Stage(world.slug, "totals", reads, world.totals.writes, look)
+
+
+def test_a_later_stage_sees_as_text_what_an_earlier_one_of_its_run_refused(world: World) -> None:
+    seen: list[list[Any]] = []
+    world.stages = (world.clean, looking_at_quarantine(world, seen))
+    good = [f"{n},2024-03-12T06:00:00Z,1.0" for n in range(40)]
+    lines = ["event_id,event_ts,value", *good, "x,2024-03-12T06:00:00Z,two", "a,b"]
+    land(world.root, events(0), "a.csv").write_text("\n".join(lines) + "\n")
+    world.publish()
+    raw = '{"event_id":"x","event_ts":"2024-03-12T06:00:00Z","value":"two"}'
+    assert seen == [[("row:readable", None, None, "a,b"), ("value:type", "x", "two", raw)]]
+
+
+def test_a_stage_sees_what_its_own_run_refused_and_not_what_another_did(world: World) -> None:
+    seen: list[list[Any]] = []
+    world.stages = (world.clean, looking_at_quarantine(world, seen))
+    for days, value in ((0, 200.0), (9, 300.0)):
+        start = HOUR.start + timedelta(days=days)
+        rows = events(20, start=start).assign(value=[value] + [1.0] * 19)
+        land(world.root, rows, day=str(start.date()))
+        world.publish(str(value), window=Window(start, start + timedelta(hours=1)))
+    assert [[row[2] for row in refused] for refused in seen] == [["200.0"], ["300.0"]]
+    assert len(world.released("event__quarantine")) == 2
+
+
+def test_where_nothing_was_refused_there_is_nothing_to_see(world: World) -> None:
+    seen: list[list[Any]] = []
+    world.stages = (world.clean, looking_at_quarantine(world, seen))
+    land(world.root, events(10))
+    run = world.publish()
+    assert seen == [[]]
+    assert world.ledger.receipts(run.run_key)[1].document["inputs"][1] == {
+        "table": world.table("event__quarantine"),
+        "snapshot": None,
+        "stage": "clean",
+    }
 
 
 def test_rows_that_an_output_refuses_are_quarantined_by_window_and_not_doubled(world: World) -> None:
