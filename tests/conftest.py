@@ -13,6 +13,7 @@ from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.local_run import private_lake
 from spark_jobs.common.session import spark_session
 from tests import airflow_settings  # noqa: F401 -- settles Airflow's home before any test imports Airflow
+from tests.spark_settings import INTERPRETED
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +55,8 @@ def spark(lake_home: Path) -> Iterator["SparkSession"]:
     os.environ["SIGNALBOX_SHUFFLE_PARTITIONS"] = "2"
     with spark_session("tests", "live") as session:
         session.sparkContext.setLogLevel("ERROR")
+        for key, value in INTERPRETED.items():
+            session.conf.set(key, value)
         yield session
 
 

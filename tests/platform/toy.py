@@ -20,6 +20,7 @@ from spark_jobs.common.release import release
 from spark_jobs.common.serve import Mart, Swap, serve
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
 from spark_jobs.common.window import Window
+from tests.spark_settings import INTERPRETED
 
 HOUR = Window(datetime(2024, 3, 12, 6, tzinfo=UTC), datetime(2024, 3, 12, 7, tzinfo=UTC))
 
@@ -220,12 +221,7 @@ def spoiled(stage: Stage, spoil: Callable[..., tuple[Any, ...]]) -> Stage:
 @contextmanager
 def tiny_queries(spark: Any) -> Iterator[None]:
     """Spark's settings for a handful of rows: what makes millions fast costs a multiple of the query here."""
-    settings = {
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.shuffle.partitions": "1",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    }
+    settings = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1", **INTERPRETED}
     before = {key: spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():
         spark.conf.set(key, value)
