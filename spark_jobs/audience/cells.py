@@ -1,54 +1,76 @@
-"""Cells: every live segment with every visited pixel, and the counts that their index is made of."""
+"""Cells: every live segment with one pixel, and the counts that their index is made of. Pure numpy over Arrow tables.
+
+What is counted is sparse: a segment that nobody of a pixel's visitors is in has no count there, and has a cell all the same.
+The cells of a pixel are therefore made where they are judged, and never shuffled.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from expectations.audience.membership import UNGROUPED
 from spark_jobs.audience.pairs import GROUP, GROUP_PIXEL, PIXEL, SEGMENT, SEGMENT_PIXEL
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
 # The owner of a pixel that the dimension lists no more.
 NOBODY = "unknown"
+Ints = NDArray[np.int64]
 
 
-def cells_of(counts: DataFrame, groups: DataFrame, owned: DataFrame) -> DataFrame:
-    """A row a live segment and visited pixel.
+@dataclass(frozen=True)
+class Live:
+    """The segments with users, and their groups: arrays of shape (segments,)."""
 
-    ``counts``: what, whole, pixel_id, users, users_any_order; ``groups``: segment_id, group_id; ``owned``: pixel_id,
-    advertiser_id.
+    segment_ids: pa.Array
+    group_ids: pa.Array
+    segment_users: Ints
+    group_total: Ints
+
+    @staticmethod
+    def of(counted: pa.Table, group_of: Mapping[str, str]) -> Live:
+        """From the counts by segment and by group: what, whole, users."""
+        segments, groups = (_of(counted, what) for what in (SEGMENT, GROUP))
+        group_ids = pa.array([group_of.get(name) or UNGROUPED for name in segments["whole"].to_pylist()], pa.string())
+        total = _placed(groups, group_ids, "users")
+        return Live(segments["whole"].combine_chunks(), group_ids, segments["users"].to_numpy(), total)
+
+
+def cells_of(counted: pa.Table, live: Live, owner_of: Mapping[str, str]) -> pa.Table:
+    """The cells of the one pixel that ``counted`` is about: a row a live segment.
+
+    ``counted``: what, whole, pixel_id, users, users_any_order.
     """
-    from pyspark.sql import functions as F
-
-    live = _of(counts, SEGMENT, segment_id="whole", segment_users="users").join(groups, on="segment_id", how="left")
-    live = live.withColumn("group_id", F.coalesce("group_id", F.lit(UNGROUPED)))
-    live = live.join(F.broadcast(_of(counts, GROUP, group_id="whole", group_total="users")), on="group_id", how="inner")
-    seen = _of(counts, PIXEL, pixel_id="pixel_id", pixel_users="users").join(
-        owned.select("pixel_id", "advertiser_id"), on="pixel_id", how="left"
-    )
-    seen = seen.withColumn("advertiser_id", F.coalesce("advertiser_id", F.lit(NOBODY)))
-    matched = _of(
-        counts,
-        SEGMENT_PIXEL,
-        segment_id="whole",
-        pixel_id="pixel_id",
-        matched_users="users",
-        matched_any_order="users_any_order",
-    )
-    visitors = _of(counts, GROUP_PIXEL, group_id="whole", pixel_id="pixel_id", group_users="users")
-    return (
-        F.broadcast(live)
-        .crossJoin(seen)
-        .join(visitors, on=["group_id", "pixel_id"], how="left")
-        .join(matched, on=["segment_id", "pixel_id"], how="left")
-        .fillna(0, ["matched_users", "matched_any_order", "group_users"])
+    pixel = counted["pixel_id"][0].as_py()
+    matched, visitors = _of(counted, SEGMENT_PIXEL), _of(counted, GROUP_PIXEL)
+    size = len(live.segment_ids)
+    pixel_users = pc.sum(_of(counted, PIXEL)["users"]).as_py()
+    return pa.table(
+        {
+            "advertiser_id": pa.repeat(pa.scalar(owner_of.get(pixel, NOBODY)), size),
+            "pixel_id": pa.repeat(pa.scalar(pixel), size),
+            "segment_id": live.segment_ids,
+            "group_id": live.group_ids,
+            "matched_users": _placed(matched, live.segment_ids, "users"),
+            "matched_any_order": _placed(matched, live.segment_ids, "users_any_order"),
+            "group_users": _placed(visitors, live.group_ids, "users"),
+            "segment_users": live.segment_users,
+            "group_total": live.group_total,
+            "pixel_users": np.full(size, pixel_users, dtype=np.int64),
+        }
     )
 
 
-def _of(counts: DataFrame, what: str, **columns: str) -> DataFrame:
-    """One kind of count under its own names."""
-    from pyspark.sql import functions as F
+def _of(counted: pa.Table, what: str) -> pa.Table:
+    return counted.filter(pc.equal(counted["what"], what))
 
-    return counts.where(F.col("what") == what).select(*[F.col(old).alias(new) for new, old in columns.items()])
+
+def _placed(counts: pa.Table, names: pa.Array, column: str) -> Ints:
+    """The count of each name, 0 for those without one."""
+    places = pc.index_in(names, value_set=counts["whole"])
+    found: Ints = pc.fill_null(counts[column].take(places), 0).to_numpy()
+    return found

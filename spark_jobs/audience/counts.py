@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 COUNTED = "what string, whole string, pixel_id string, users bigint, users_any_order bigint"
 
 
-def user_counts(users: DataFrame, groups: DataFrame, params: AudienceParams) -> DataFrame:
-    """One row a cell and kind of count, summed over tasks. ``groups``: segment_id, group_id."""
+def user_counts(users: DataFrame, group_of: Mapping[str, str], params: AudienceParams) -> DataFrame:
+    """One row a cell and kind of count, summed over tasks; ``group_of``: the group of each segment."""
     from pyspark.sql import functions as F
 
-    group_of = {row.segment_id: row.group_id for row in groups.collect()}
     lists = users.select(
         F.map_keys("segments").alias("segment_ids"),
         F.map_values("segments")["min"].alias("segment_firsts"),

@@ -6,6 +6,7 @@ rows by day the ones that are shown in `air_trend`, and `air_run_audit`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,9 +22,10 @@ from expectations.audience import (
     statuses,
     udb,
 )
-from spark_jobs.audience.cells import cells_of
+from spark_jobs.audience.cells import Live, cells_of
 from spark_jobs.audience.counts import groups_on, user_counts
 from spark_jobs.audience.estimates import estimated, exact, sampled, theta_of
+from spark_jobs.audience.pairs import GROUP, GROUP_PIXEL, PIXEL, SEGMENT, SEGMENT_PIXEL
 from spark_jobs.audience.params import THETA, AudienceParams
 from spark_jobs.audience.run_audit import run_audit
 from spark_jobs.audience.statistics import judged
@@ -49,15 +51,24 @@ def transform(
     """The index, what of it is shown from day to day, and one row on the day."""
     from pyspark.sql import functions as F
 
-    groups = groups_on(told, window.last_day)
+    group_of = {row.segment_id: row.group_id for row in groups_on(told, window.last_day).collect()}
+    owner_of = {row.pixel_id: row.advertiser_id for row in owned.select("pixel_id", "advertiser_id").collect()}
     theta = theta_of(users, params.lg_k) if params.mode == THETA else None
-    counts = computed_once(user_counts(sampled(users, theta) if theta else users, groups, params))
-    index = computed_once(indexed(cells_of(counts, groups, owned), theta, window, params))
+    counts = computed_once(user_counts(sampled(users, theta) if theta else users, group_of, params))
+    live = Live.of(counts.where(F.col("what").isin(SEGMENT, GROUP)).toArrow(), group_of)
+    index = computed_once(indexed(counts, live, owner_of, theta, window, params))
     trend = index.where(F.col("status").isin(*statuses.SHOWN)).select(*air_trend.TABLE.column_names)
     return index, trend, run_audit(users, before, adds, visits, counts, window)
 
 
-def indexed(cells: DataFrame, theta: float | None, window: Window, params: AudienceParams) -> DataFrame:
+def indexed(
+    counts: DataFrame,
+    live: Live,
+    owner_of: Mapping[str, str],
+    theta: float | None,
+    window: Window,
+    params: AudienceParams,
+) -> DataFrame:
     """All cells of a pixel together, because significance is judged among them."""
     from pyspark.sql import functions as F
 
@@ -65,10 +76,11 @@ def indexed(cells: DataFrame, theta: float | None, window: Window, params: Audie
     answer = ", ".join(f"{name} {kind}" for name, kind in kinds.items() if name != "ds")
 
     # Spark reads the types of what it is given, and cannot read those of a partial.
-    def judge(cells: pa.Table) -> pa.Table:
-        return _judged(cells, theta, params)
+    def judge(counted: pa.Table) -> pa.Table:
+        return _judged(cells_of(counted, live, owner_of), theta, params)
 
-    told = cells.groupBy("pixel_id").applyInArrow(judge, answer)
+    of_pixels = counts.where(F.col("what").isin(SEGMENT_PIXEL, GROUP_PIXEL, PIXEL))
+    told = of_pixels.groupBy("pixel_id").applyInArrow(judge, answer)
     return told.withColumn("ds", F.lit(window.last_day)).select(*air_index.TABLE.column_names)
 
 
