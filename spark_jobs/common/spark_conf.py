@@ -12,8 +12,11 @@ from collections.abc import Mapping
 CATALOG = "lake"
 # A stage runs dozens of short, ever new plans: the second compiler costs more CPU than its code ever saves. Without
 # it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
-# space in CodeCache").
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+# space in CodeCache"). A contract's row rules are one long expression, and so a method of more than 8,000 bytes, which
+# the JVM interprets unless it is told to compile it all the same.
+JAVA_OPTIONS = (
+    "-XX:TieredStopAtLevel=1 -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+)
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
