@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_visits, segment_adds, user_days
 from expectations.audience.membership import MEMBERSHIP_DAYS
-from spark_jobs.audience.spans import folded
+from spark_jobs.audience.spans import spans_of
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
 
@@ -25,11 +25,8 @@ def transform(adds: DataFrame, visits: DataFrame, *, window: Window, params: Aud
 
     of_run = F.col("arrival_day").isin(window.business_days("UTC", 0))
     told = _told(adds.where(of_run), "segment_id", True).unionByName(_told(visits.where(of_run), "pixel_id", False))
-    # Spread once, by user: all that follows is about one user at a time.
-    of_day = told.repartition("user_id").groupBy("user_id", "is_segment", "id", "arrival_day")
-    daily = of_day.agg(F.min("ts").alias("min"), F.max("ts").alias("max"))
     keep_days = F.when(F.col("is_segment"), MEMBERSHIP_DAYS).otherwise(params.pixel_retention_days)
-    return (by_user(folded(daily, keep_days)).select(*user_days.TABLE.column_names),)
+    return (by_user(spans_of(told, keep_days)).select(*user_days.TABLE.column_names),)
 
 
 def by_user(spans: DataFrame) -> DataFrame:

@@ -14,9 +14,7 @@ CATALOG = "lake"
 # it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
 # space in CodeCache"). A contract's row rules are one long expression, and so a method of more than 8,000 bytes, which
 # the JVM interprets unless it is told to compile it all the same.
-JAVA_OPTIONS = (
-    "-XX:TieredStopAtLevel=1 -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
-)
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
