@@ -13,6 +13,7 @@ import pytest
 from expectations.audience import udb
 from simulators.audience import sets
 from spark_jobs.audience import index
+from spark_jobs.audience.counts import groups_on
 from spark_jobs.audience.params import AudienceParams
 from tests.audience.steps import FIRST, Steps, simulated, window_of
 from tests.platform.toy import tiny_queries
@@ -100,6 +101,13 @@ def test_bounds_of_estimates_contain_the_exact_count_in_95_of_100_cells(world: W
 def test_small_overlaps_are_refused(world: World) -> None:
     told = world.index(mode="theta", lg_k=8)[0].toPandas()
     assert set(told.status) == {"overlap_too_small"} and told.audience_index.isna().all()
+
+
+def test_a_segment_that_changes_its_group_counts_where_it_is_on_the_day(spark: SparkSession) -> None:
+    entries = [("s", "before", FIRST, LAST - timedelta(days=1)), ("s", "after", LAST, None)]
+    told = spark.createDataFrame(entries, "segment_id string, group_id string, valid_from date, valid_to date")
+    groups = [groups_on(told, day).collect() for day in (LAST - timedelta(days=1), LAST)]
+    assert [[row.group_id for row in rows] for rows in groups] == [["before"], ["after"]]
 
 
 def test_a_pixel_that_is_no_longer_listed_belongs_to_nobody(world: World) -> None:
