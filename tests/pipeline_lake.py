@@ -60,9 +60,9 @@ class PipelineLake:
             self.ledger.close_run(run.run_key)
         return hashes
 
-    def compact(self, tiers: Iterable[str]) -> None:
-        """Rewrite the files of every table that a release of these tiers shows."""
-        for tier in tiers:
+    def compact(self) -> None:
+        """Rewrite the files of every table that a release shows."""
+        for tier in ("live", "settled"):
             for newest in self.ledger.releases(self.slug, tier)[:1]:
                 for name in newest.snapshots:
                     self.lake.compact(name)
