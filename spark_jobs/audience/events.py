@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from spark_jobs.audience.params import AudienceParams
 
+# Spaces, tabs and line ends around an id.
+AROUND = r"^\s+|\s+$"
+
 
 def transform(
     adds: DataFrame,
@@ -46,7 +49,8 @@ def arrived(rows: DataFrame, of: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     folder = F.split("landing_file", "/")[1]
-    return rows.withColumns({"arrival_day": folder.cast("date"), "user_id": F.trim("user_id"), of: F.trim(of)})
+    bare = {name: F.regexp_replace(name, AROUND, "") for name in ("user_id", of)}
+    return rows.withColumns({"arrival_day": folder.cast("date"), **bare})
 
 
 def with_known(rows: DataFrame, dimension: DataFrame, of: str) -> DataFrame:

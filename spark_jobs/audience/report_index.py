@@ -84,8 +84,8 @@ def trend(read: Read, cells: pd.DataFrame) -> Section:
     over = f"Over {days:,} days" if days > 1 else "There is one day so far"
     says = (
         f"{over}: the index of the {len(surest)} cells that are over or under most surely today, whatever is picked above, with "
-        "its 95 % interval. A day on which a cell was withheld or a low count is left out. Every day's index is in the lake, in "
-        "air_index_history."
+        "its 95 % interval. A day on which a cell was withheld or a low count is left out. Every day's index is in the lake: "
+        "air_index, under the tag of the day."
     )
     table = rows[["ds", "segment_id", "pixel_id", "group_id", "matched_users", *_INDEX_OF_TREND, "status"]]
     return Section(title, says, run_charts.trend(rows), table)

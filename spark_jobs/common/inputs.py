@@ -9,6 +9,7 @@ from expectations.contract import Table
 from spark_jobs.common.arrival import read_arrival, valid_rows
 from spark_jobs.common.lake import table_name
 from spark_jobs.common.ledger import Ledger, Run
+from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.quarantine import quarantine_table, refused_rows
 from spark_jobs.common.receipt import landed_input
 from spark_jobs.common.stage import FromRun, Landed, Quarantined, Read, Released, StateBefore
@@ -70,10 +71,19 @@ def _read_snapshot(work: Work, table: Table, name: str, snapshot: int | None, **
 def state_before(ledger: Ledger, run: Run, name: str, state_from: str) -> int | None:
     """The snapshot that a state had when the run's window began; None for the day with which it is declared to begin.
 
-    Raises ``Blocked`` when the day before has no release, or a release that rests on days which were run again since.
+    Raises ``Blocked`` when the window is not made of whole days, when a run that goes on covers more than one, when the day
+    before has no release, or a release that rests on days which were run again since.
     """
+    if not run.window.is_whole_days:
+        raise Blocked(
+            f"A state moves on by whole UTC days, and {run.window} is none: give a window from midnight to midnight."
+        )
     if state_from and date.fromisoformat(state_from) == run.window.start.date():
         return None
+    if len(run.window.by_day()) > 1:
+        raise Blocked(
+            f"A run that goes on from a state covers one day, and {run.window} covers more: run them in order."
+        )
     return ledger.state_at(run.pipeline, run.tier, name, run.window.start)
 
 

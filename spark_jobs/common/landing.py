@@ -99,21 +99,20 @@ class Landing:
         days = _arrival_days(window) if by_arrival else _days_around(window)
         candidates = list(self._candidates(table.name, *days)) if arrival.supplied else []
         growing = self._growing(candidates)
-        seen: dict[str, str] = {}
+        seen: dict[tuple[str, str], str] = {}
         for path in candidates:
             name = str(path.relative_to(self._root))
             if path in growing:
                 arrival.unfinished.append(name)
                 continue
             taken = self._inspect(path, name, table, None if by_arrival else window)
-            if isinstance(taken, LandedFile) and taken.sha256 in seen:
-                taken = RefusedFile(
-                    name, f"has the same bytes as {seen[taken.sha256]}", taken.sha256, taken.rows, repeat=True
-                )
+            # By arrival, what another day brings is news of that day, though it says the same as a day before.
+            day = path.parent.name if by_arrival else ""
+            if isinstance(taken, LandedFile) and (first := seen.setdefault((day, taken.sha256), name)) != name:
+                taken = RefusedFile(name, f"has the same bytes as {first}", taken.sha256, taken.rows, repeat=True)
             if isinstance(taken, RefusedFile):
                 arrival.refused.append(taken)
             elif taken is not None:
-                seen[taken.sha256] = name
                 arrival.files.append(taken)
         known = {*table.column_names, *SOURCE_COLUMNS, ROW, UNREADABLE}
         arrival.unknown_columns = sorted({column for file in arrival.files for column in file.schema.names} - known)

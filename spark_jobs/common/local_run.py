@@ -76,8 +76,11 @@ def run_locally(args: argparse.Namespace) -> None:
 
 
 def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:
-    """Several days in one pass where a state begins, and one after the other where it goes on."""
-    if not params.state_from and not ledger.releases(slug, "settled"):
+    """Several days in one pass where a state begins, or began before, and one after the other where it goes on."""
+    released = [release.window for release in ledger.releases(slug, "settled")]
+    goes_on = any(known.end == window.start for known in released)
+    began_here = any(known.start == window.start for known in released) and not goes_on
+    if not params.state_from and (not released or began_here):
         params = replace(params, state_from=window.start.date().isoformat())
     begins = params.state_from == window.start.date().isoformat()
     return [window] if begins else window.by_day(), params

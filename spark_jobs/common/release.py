@@ -85,14 +85,16 @@ def _move(lake: Lake, ledger: Ledger, attempt: Attempt, run: Run, tables: Tables
     old_day = any(other.window.end > run.window.end for other in ledger.releases(run.pipeline, run.tier))
     forward = {name: entry for name, entry in tables.items() if not (old_day and entry.get("state_tag"))}
     lake.require_releasable(forward)
-    for name, entry in sorted(tables.items()):
+    for name, entry in sorted(forward.items()):
         # Checked before each table: a writer that slept must not move what its successor has published.
         ledger.require_current(attempt)
-        if name in forward:
-            lake.fast_forward(name, entry["branch"], entry["snapshot"], entry["base"])
-        if entry.get("state_tag"):
-            lake.tag(name, entry["state_tag"], entry["snapshot"])
+        lake.fast_forward(name, entry["branch"], entry["snapshot"], entry["base"])
         faults.point("mid_release")
+    # Last: whoever finishes what was cut off half way sees it by a `main` that has moved.
+    for name, entry in sorted(tables.items()):
+        if entry.get("state_tag"):
+            ledger.require_current(attempt)
+            lake.tag(name, entry["state_tag"], entry["snapshot"])
 
 
 def _require_same_inputs(receipts: dict[str, Receipt]) -> None:

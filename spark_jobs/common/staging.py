@@ -61,7 +61,7 @@ def stage(
         if published and (shown := log.versions()) and shown[0].release_id == release.release_id:
             _log.info("%s shows release %d already.", mart.name, release.release_id)
             return Staged(mart, swap, shown[0], started_at)
-        _drop_leftovers(cursor, schema, mart, attempt)
+        _drop(cursor, schema, _older_stages(cursor, schema, mart, attempt))
         table = f"{mart.name}_stage_{attempt.attempt_id}"
         grants = _create(cursor, schema, mart, table, attempt, release)
         tally = _fill(cursor, schema, mart, swap, table, batches, rows)
@@ -75,18 +75,21 @@ def stage(
             )
         if refused:
             _log.warning("%s is published by force (%s) although %s.", mart.name, force, refused)
+        # Not before: what is refused must leave something to go back to.
+        _drop(cursor, schema, relations.like(cursor, schema, rf"{mart.name}_prev(_\d+)?"))
         forced = f"{force} (refused because {refused})" if refused else ""
         return Staged(mart, swap, version, started_at, table, tuple(grants), forced)
 
 
-def _drop_leftovers(cursor: Any, schema: str, mart: Mart, attempt: Attempt) -> None:
-    """Drop what runs before have left: versions that were replaced, and stages of attempts before this one.
-
-    What somebody still reads stays until the next run.
-    """
+def _older_stages(cursor: Any, schema: str, mart: Mart, attempt: Attempt) -> list[str]:
+    """The stages that this attempt and those before it have left."""
     stages = relations.like(cursor, schema, rf"{mart.name}_stage_\d+")
-    older = [name for name in stages if int(name.rpartition("_")[2]) <= attempt.attempt_id]
-    for name in (*relations.like(cursor, schema, rf"{mart.name}_prev(_\d+)?"), *older):
+    return [name for name in stages if int(name.rpartition("_")[2]) <= attempt.attempt_id]
+
+
+def _drop(cursor: Any, schema: str, tables: Iterable[str]) -> None:
+    """Drop what runs before have left. What somebody still reads stays until the next run."""
+    for name in tables:
         try:
             cursor.execute(f"DROP TABLE IF EXISTS {named(schema, name)}")
         except Exception as error:

@@ -48,6 +48,12 @@ class Window:
         """The UTC day that the window ends with."""
         return (self.end - timedelta(microseconds=1)).date()
 
+    @property
+    def is_whole_days(self) -> bool:
+        """Whether it goes from midnight to midnight, UTC."""
+        midnight = datetime.min.time()
+        return self.start.time() == midnight and self.end.time() == midnight
+
     def by_day(self) -> list["Window"]:
         """The window cut at each midnight UTC."""
         midnights = [datetime.combine(day, datetime.min.time(), UTC) for day in self.business_days("UTC", 0)[1:]]

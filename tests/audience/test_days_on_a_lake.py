@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spark_jobs.common.outcome import Blocked
+from spark_jobs.common.window import Window
 from tests.audience.steps import FIRST, listed_state, simulated, window_of
 from tests.pipeline_lake import PipelineLake, own_session
 
@@ -79,6 +80,15 @@ def test_an_empty_day_keeps_the_users_and_moves_the_day_on(
 def test_a_missing_day_is_blocked_in_words(lake: PipelineLake, three_days: dict[str, dict[str, str]]) -> None:
     with pytest.raises(Blocked, match="no state of audience at 2024-01-05 00:00Z: the day before it is not released"):
         run(lake, FOURTH + timedelta(days=1))
+
+
+def test_a_window_that_is_not_one_whole_day_is_blocked_in_words(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
+    days, noon = window_of(SECOND, THIRD), timedelta(hours=12)
+    for window, words in ((days, "covers one day"), (Window(days.start, days.start + noon), "by whole UTC days")):
+        with pytest.raises(Blocked, match=words):
+            lake.run("nightly", window)
 
 
 def test_the_newest_day_run_again_gives_the_same_content(

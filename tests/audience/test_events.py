@@ -53,7 +53,7 @@ def test_the_same_event_on_two_days_is_an_event_of_each(spark: SparkSession) -> 
 
 
 def test_spaces_around_ids_do_not_count_and_case_does(spark: SparkSession) -> None:
-    told = adds(spark, add("a", user_id=" u "), add("b", user_id="U"), add("c", segment_id="s "))
+    told = adds(spark, add("a", user_id=" u\t"), add("b", user_id="U"), add("c", segment_id="s\n"))
     assert listed(told, "user_id", "segment_id", "known") == [("U", "s", True), ("u", "s", True), ("u", "s", True)]
 
 

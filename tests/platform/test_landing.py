@@ -190,6 +190,16 @@ def test_the_same_bytes_under_two_names_are_read_once(tmp_path: Path) -> None:
     assert (rule["rule"], rule["severity"], rule["success"]) == ("files_once", "warning", False)
 
 
+def test_by_arrival_a_day_that_brings_what_a_day_before_brought_brings_it_anew(tmp_path: Path) -> None:
+    for day, lines in (("2024-03-11", 1), ("2024-03-12", 2), ("2024-03-13", 1)):
+        put(tmp_path, text(*[LINE.format(n) for n in range(lines)]), "a.csv", day=day)
+    put(tmp_path, text(LINE.format(0)), "b.csv", day="2024-03-13")
+    window = Window.parse("2024-03-11T00:00:00+00:00", "2024-03-14T00:00:00+00:00")
+    arrival = Landing(tmp_path, tmp_path / "staging").take(EVENT, window, by_arrival=True)
+    assert [file.name for file in arrival.files] == [f"event/2024-03-{day}/a.csv" for day in (11, 12, 13)]
+    assert [file.name for file in arrival.refused] == ["event/2024-03-13/b.csv"]
+
+
 @pytest.mark.parametrize(("bad", "severity"), [(1, "warning"), (2, "critical")])
 def test_broken_files_warn_and_above_fifteen_percent_block(tmp_path: Path, bad: int, severity: str) -> None:
     for n in range(10):

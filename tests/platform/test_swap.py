@@ -342,7 +342,7 @@ def test_a_mart_that_somebody_holds_is_swapped_as_soon_as_it_is_free(board: Boar
     board.publish()
     attempt, release = board.begin(2)
     staged = board.stage(attempt, release, board.rows(12))
-    with held(board, "scores", 3.5, mode):
+    with held(board, "scores", 6, mode):
         assert serve.publish(board.uri, attempt, release, [], [staged]) == {"scores": 12}
     assert board.shown() == (2, 12)
     ((attempts,),) = board.ask("SELECT attempts FROM {s}.score_log WHERE release_id = 2")
