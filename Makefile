@@ -12,7 +12,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help setup setup-dev demo test unit up down status bench docs lock lint format system-deps clean
+.PHONY: help setup setup-dev demo test heavy unit up down status bench docs lock lint format system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,8 +40,11 @@ status: setup ## say which components run, and where
 test: setup-dev system-deps ## set up and pass all tests
 	@$(RUN) -m pytest
 
+heavy: setup-dev system-deps ## pass the tests that take minutes each and that `make test` leaves out
+	@$(RUN) -m pytest -m heavy
+
 unit: setup-dev ## the tests of the files that take less than half a minute each (three minutes in all)
-	@$(RUN) -m pytest -m "not long"
+	@$(RUN) -m pytest -m "not long and not heavy"
 
 bench: setup-dev ## measure the full-size night and live window against the figures in docs/
 	@$(RUN) -m benchmarks

@@ -184,8 +184,8 @@ class Lake:
             or any(appended.get(key) != value for key, value in properties.items())
         ):
             raise WriteDisturbed(
-                f"{name}: branch {branch} holds {len(chain)} commits on base {base} where {commits} belong: "
-                f"{'a delete and an append' if commits == 2 else 'one overwrite'}."
+                f"{name}: branch {branch} holds {len(chain)} commits on base {base} "
+                f"where {'a delete and an append belong' if commits == 2 else 'one overwrite belongs'}."
             )
         return Written(name, branch, base, head, int(appended.get("added-records", 0)))
 

@@ -62,6 +62,8 @@ class Mart:
     views: tuple[View, ...] = ()
 
     def __post_init__(self) -> None:
+        if foreign := [column.name for column in self.table.columns if column.type not in POSTGRES]:
+            raise ValueError(f"Mart {self.name} has columns that PostgreSQL has no type for: {', '.join(foreign)}.")
         if self.swap is None:
             return
         for name in (self.name, self.swap.log):

@@ -57,6 +57,7 @@ def steps(spark: SparkSession, day: Path, tmp_path_factory: pytest.TempPathFacto
         yield {"hour": hour, "settled": settled_hour(lake), "newest": newest, "lake": lake}
 
 
+@pytest.mark.heavy
 def test_an_hour_in_twelve_live_windows_equals_the_hour_that_one_run_makes_up_for(
     spark: SparkSession, day: Path, tmp_path: Path, steps: dict[str, Any]
 ) -> None:
@@ -70,6 +71,7 @@ def test_an_hour_in_twelve_live_windows_equals_the_hour_that_one_run_makes_up_fo
         assert all(rows for rows, _ in steps["settled"].values())
 
 
+@pytest.mark.heavy
 def test_the_newest_live_window_run_again_after_compaction_gives_the_same_content(steps: dict[str, Any]) -> None:
     lake = steps["lake"]
     before = lake.content((*WITHOUT_PINS, *MATCHED))

@@ -107,12 +107,12 @@ def test_a_third_commit_on_the_branch_is_noticed(kept: Kept, says: dict[str, str
     class Twice(Lake):
         """A lake whose append lands twice, as a connection lost in mid-commit can make it."""
 
-        def _walk(self, name: str, branch: str, base: int, properties: dict[str, str]) -> Any:
+        def _walk(self, name: str, branch: str, base: int, properties: dict[str, str], commits: int) -> Any:
             again = kept.rows((DAYS[1], 5)).writeTo(f"{name}.branch_{branch}")
             for key, value in says.items():
                 again = again.option(f"snapshot-property.{key}", value)
             again.append()
-            return super()._walk(name, branch, base, properties)
+            return super()._walk(name, branch, base, properties, commits)
 
     kept.lake = Twice(kept.spark)
     with pytest.raises(
