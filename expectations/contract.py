@@ -12,8 +12,9 @@ import hashlib
 import random
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from expectations.replace import BUCKETS, Replace, keys, state, whole, window
 from expectations.rule import CRITICAL, INFO, WARNING, Rule, Severity, snake_case, sql_text
 
 __all__ = [
@@ -42,8 +43,6 @@ TYPES = (
     *("string", "int", "bigint", "double", "boolean", "timestamp", "date"),
     *("array<string>", "array<double>", SPANS),
 )
-# Enough for some hundred million rows of a whole-state table, and few enough for a laptop.
-BUCKETS = 16
 # A longer text is an accident, and PostgreSQL could not index it.
 LONGEST_TEXT = 1000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -126,41 +125,6 @@ class Column:
     @property
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
-
-
-@dataclass(frozen=True)
-class Replace:
-    """What a run replaces: rows whose ``columns[0]`` lies in its window, rows of its scope keys, or the whole table.
-
-    A *state* is replaced as a whole too, and what it was at the end of each day stays readable. ``bucketed_by`` names the
-    column by whose hash a table that is replaced as a whole is laid out.
-    """
-
-    kind: Literal["window", "keys", "whole", "state"]
-    columns: tuple[str, ...] = ()
-    bucketed_by: str | None = None
-
-
-def window(column: str) -> Replace:
-    """Replace rows whose instant in ``column`` lies in the write window. The column is never null and stable under
-    recomputation.
-    """
-    return Replace("window", (column,))
-
-
-def keys(*scope: str) -> Replace:
-    """Replace rows that share the run's values of the ``scope`` columns."""
-    return Replace("keys", scope)
-
-
-def whole(bucketed_by: str | None = None) -> Replace:
-    """Replace everything."""
-    return Replace("whole", bucketed_by=bucketed_by)
-
-
-def state(bucketed_by: str | None = None) -> Replace:
-    """Replace everything by the state at the end of the run's last day; the state of each day stays under its tag."""
-    return Replace("state", bucketed_by=bucketed_by)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ events come about, `noise.py` what goes wrong with them (``--noise 0``: nothing)
 """
 
 import argparse
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -17,10 +16,12 @@ import numpy as np
 import pyarrow as pa
 
 from expectations.audience import LANDING
+from expectations.manifest import list_tables
+from simulators import within
 from simulators.audience.batch import ADDS, VISITS, draw_batch, landed_rows, planted_ids, planted_rows
 from simulators.audience.dims import pixel_dim, segment_dim
 from simulators.audience.events import Sampler
-from simulators.audience.landing import Landing, land_whole, list_tables
+from simulators.audience.landing import Landing, land_whole
 from simulators.audience.model import Model, draw_model
 from simulators.audience.preset import FIRST_DAY, ITEMS_MOST, PRESETS, REFERENCE, Settings
 from simulators.audience.truth import write_truth
@@ -36,20 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--seed", type=int, required=True, help="the same seed and options give the same bytes")
     scale = "factor on the preset's users, 0.001 to 100 (default 1)"
-    add("--scale", type=_within(0.001, 100.0, float), default=1.0, help=scale)
+    add("--scale", type=within(0.001, 100.0, float), default=1.0, help=scale)
     add("--landing", type=Path, required=True, help="landing zone to write into")
     add("--truth", type=Path, required=True, help="folder for the gt_* tables")
     preset = f"size that the world has (default {REFERENCE.name})"
     add("--preset", choices=sorted(PRESETS), default=REFERENCE.name, help=preset)
-    add("--users", type=_within(1, 100_000_000, int), help="users (default: the preset's times --scale)")
+    add("--users", type=within(1, 100_000_000, int), help="users (default: the preset's times --scale)")
     for noun, most in (("segments", ITEMS_MOST), ("groups", ITEMS_MOST), ("pixels", ITEMS_MOST), ("days", 120)):
-        add(f"--{noun}", type=_within(1, most, int), help=f"{noun}, 1 to {most:,} (default: the preset's)")
+        add(f"--{noun}", type=within(1, most, int), help=f"{noun}, 1 to {most:,} (default: the preset's)")
     for noun in ("adds", "visits"):
         means = f"{noun} a user in the whole run, on average (default: the preset's)"
-        add(f"--{noun}", type=_within(0.01, 200.0, float), help=means)
+        add(f"--{noun}", type=within(0.01, 200.0, float), help=means)
     add("--first-day", type=date.fromisoformat, default=FIRST_DAY, help=f"YYYY-MM-DD (default {FIRST_DAY})")
     noise = "factor on the shares of what goes wrong, 0 = nothing (default 1)"
-    add("--noise", type=_within(0.0, 100.0, float), default=1.0, help=noise)
+    add("--noise", type=within(0.0, 100.0, float), default=1.0, help=noise)
 
 
 def simulate(args: argparse.Namespace) -> None:
@@ -94,16 +95,3 @@ def land_events(model: Model, landing: Path) -> tuple[dict[str, int], list[pa.Ta
             files[name].write(landed_rows(model, name, part, users, events), bounds)
         planted.append(planted_rows(batch, part, users))
     return {name: file.close() for name, file in files.items()}, planted
-
-
-def _within(low: float, high: float, kind: Callable[[str], float]) -> Callable[[str], float]:
-    """A number of this kind from ``low`` to ``high``."""
-
-    def number(text: str) -> float:
-        value = kind(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"must lie between {low:g} and {high:g}")
-        return value
-
-    number.__name__ = "number"
-    return number

@@ -1,7 +1,5 @@
 """The landing zone: one Parquet file with its manifest a table and day of arrival, a row group a batch of users."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from expectations.contract import Table
+from expectations.manifest import write_manifest
 
 ARROW = {"string": pa.string(), "bigint": pa.int64(), "date": pa.date32()}
 
@@ -56,14 +55,10 @@ class Landing:
                 self.rows[day] += end - begin
 
     def close(self) -> int:
-        """Finish the files and write the manifests last, so that a reader knows that a file is whole; the rows landed."""
+        """Finish the files; the rows landed."""
         for writer, path, rows in zip(self.writers, self.paths, self.rows, strict=True):
             writer.close()
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            manifest = {"rows": rows, "sha256": digest, "time_zone": "UTC"}
-            beside = path.with_name(path.name + ".manifest.json")
-            beside.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+            write_manifest(path, rows)
         return sum(self.rows)
 
 
@@ -72,8 +67,3 @@ def land_whole(table: Table, rows: pa.Table, landing: Path, day: str) -> int:
     files = Landing(table, landing, [day])
     files.write(rows, np.array([0, rows.num_rows]))
     return files.close()
-
-
-def list_tables(landing: Path, names: Iterable[str]) -> None:
-    """landing.json: the tables that are supplied, even those without a row."""
-    (landing / "landing.json").write_text(json.dumps({"tables": sorted(names)}, indent=2) + "\n", encoding="utf-8")

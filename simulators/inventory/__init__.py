@@ -10,16 +10,17 @@ With ``--noise 0 --disturbances 0`` demand is the stationary chain and nothing e
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from expectations.inventory import LANDING
+from expectations.manifest import list_tables
+from simulators import within
 from simulators.inventory import truth
 from simulators.inventory.bom import bill
 from simulators.inventory.demand import monthly_demand
-from simulators.inventory.landing import land, list_tables
+from simulators.inventory.landing import land
 from simulators.inventory.lead_time import receipts
 from simulators.inventory.master import master
 from simulators.inventory.movements import movements
@@ -32,25 +33,25 @@ __all__ = ["add_arguments", "simulate"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `simulate inventory`."""
-    factor, share = _within(0.0, 100.0, float), _within(0.0, 1.0, float)
+    factor, share = within(0.0, 100.0, float), within(0.0, 1.0, float)
     add = parser.add_argument
     add("--seed", type=int, required=True, help="the same seed and options give the same bytes")
-    scale = _within(0.001, 25.0, float)
+    scale = within(0.001, 25.0, float)
     add("--scale", type=scale, default=1.0, help="share of the preset's materials, 0.001 to 25 (default 1)")
     add("--landing", type=Path, required=True, help="landing zone to write into")
     add("--truth", type=Path, required=True, help="folder for the gt_* tables")
     preset = "profile that the world is shaped on (default refinery_like)"
     add("--preset", choices=sorted(PRESETS), default=REFINERY_LIKE.name, help=preset)
     locations = "stocking locations, _ if 1 (default: the preset's)"
-    add("--locations", type=_within(1, 1000, int), help=locations)
-    add("--months", type=_within(6, 600, int), help=f"months up to {LAST_MONTH} (default: the preset's)")
+    add("--locations", type=within(1, 1000, int), help=locations)
+    add("--months", type=within(6, 600, int), help=f"months up to {LAST_MONTH} (default: the preset's)")
     add("--noise", type=factor, default=1.0, help="factor on the shares of spoilt rows, 0 = clean (default 1)")
     raw_share = "share of materials that land as movements instead of months (default 0.05)"
     add("--raw-share", type=share, default=0.05, help=raw_share)
     disturbances = "factor on shutdowns and obsolescence, above 0 with one lost month, 0 = none (default 1)"
     add("--disturbances", type=factor, default=1.0, help=disturbances)
     exactly = "materials, the first ones, whose true lead-time demand is computed (default 500)"
-    add("--truth-materials", type=_within(0, 1_000_000, int), default=500, help=exactly)
+    add("--truth-materials", type=within(0, 1_000_000, int), default=500, help=exactly)
 
 
 def simulate(args: argparse.Namespace) -> None:
@@ -90,16 +91,3 @@ def simulate(args: argparse.Namespace) -> None:
         pq.write_table(rows, args.truth / f"{name}.parquet", compression="zstd")
         print(f"wrote {name}: {rows.num_rows:,} rows", flush=True)
     print(", ".join(f"{name} {rows:,}" for name, rows in counts.items()))
-
-
-def _within(low: float, high: float, kind: Callable[[str], float]) -> Callable[[str], float]:
-    """A number of this kind from ``low`` to ``high``."""
-
-    def number(text: str) -> float:
-        value = kind(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"must lie between {low:g} and {high:g}")
-        return value
-
-    number.__name__ = "number"
-    return number

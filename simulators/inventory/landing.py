@@ -1,7 +1,5 @@
 """The landing zone: one Parquet file a table with its manifest, a row group a batch, and the list of what is supplied."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from expectations.contract import Table
+from expectations.manifest import write_manifest
 
 ARROW = {"string": pa.string(), "double": pa.float64(), "date": pa.date32()}
 
@@ -32,10 +31,7 @@ def known(values: np.ndarray, is_known: np.ndarray) -> pa.Array:
 
 
 def land(table: Table, batches: Iterable[pa.Table], path: Path) -> int:
-    """Write the batches in the columns and types of the contract; returns the number of rows.
-
-    The manifest is written last, so that a reader knows that the file is whole.
-    """
+    """Write the batches in the columns and types of the contract; returns the number of rows."""
     schema = pa.schema([(column.name, ARROW[column.type]) for column in table.columns])
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = 0
@@ -43,14 +39,6 @@ def land(table: Table, batches: Iterable[pa.Table], path: Path) -> int:
         for batch in batches:
             writer.write_table(batch.select(schema.names).cast(schema))
             rows += batch.num_rows
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    manifest = {"rows": rows, "sha256": digest, "time_zone": "UTC"}
-    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    write_manifest(path, rows)
     print(f"landed {table.name}: {rows:,} rows, {path.stat().st_size / 1e6:.1f} MB", flush=True)
     return rows
-
-
-def list_tables(landing: Path, names: Iterable[str]) -> None:
-    """landing.json: the tables that are supplied, even those without a row."""
-    (landing / "landing.json").write_text(json.dumps({"tables": sorted(names)}, indent=2) + "\n", encoding="utf-8")

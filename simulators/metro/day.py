@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from expectations.manifest import list_tables
 from simulators.metro import landing as zone
 from simulators.metro.clock import ServiceDay, stream
 from simulators.metro.disruption import arrange
@@ -133,7 +134,7 @@ def _slice(content: pa.Table, part: slice) -> pa.Table:
 def land(sim: SimulatedDay, landing: Path, upto: datetime | None = None) -> dict[str, int]:
     """Write the landing files of a day; with `upto`, those that are there by then. Returns rows per event table."""
     day = sim.day
-    zone.write_inventory(landing)
+    list_tables(landing, zone.TABLES)
     for table, content in plan_tables(sim.net, sim.plans, day).items():
         zone.write_plan_table(landing, table, day, content)
 

@@ -6,8 +6,6 @@ after the end of its service day goes to `HHMM-YYYYMMDD.parquet`, so that two da
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from expectations.manifest import write_manifest
 from simulators.metro.clock import ServiceDay
 
 SLOT_US = 300_000_000
@@ -50,18 +49,6 @@ def write_parquet(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd", store_schema=False)
 
 
-def write_manifest(path: Path, rows: int, span_us: tuple[int, int] | None = None) -> None:
-    """Beside each file: row count, checksum, time zone, and the smallest and largest event time (both inclusive).
-
-    Plan tables have no span: no reader may skip them by time.
-    """
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest: dict[str, object] = {"rows": rows, "sha256": digest, "time_zone": "UTC"}
-    if span_us is not None:
-        manifest |= {"start": iso(span_us[0]), "end": iso(span_us[1])}
-    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-
-
 def iso(epoch_us: int) -> str:
     """ISO time in UTC with milliseconds."""
     instant = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(epoch_us))
@@ -83,20 +70,13 @@ def write_slots(landing: Path, table: str, day: ServiceDay, ingest_us: np.ndarra
         suffix = f"-{day.compact}" if slot_us >= day_end else ""
         path = landing / table / opened.strftime("%Y-%m-%d") / f"{opened:%H%M}{suffix}.parquet"
         write_parquet(rows(slice(begin, end)), path)
-        span_us = int(event_us[begin:end].min()), int(event_us[begin:end].max())
-        write_manifest(path, end - begin, span_us)
+        write_manifest(path, end - begin, start=iso(event_us[begin:end].min()), end=iso(event_us[begin:end].max()))
         landed += end - begin
     return landed
 
 
 def write_plan_table(landing: Path, table: str, day: ServiceDay, content: pa.Table) -> None:
-    """One file in the folder of the UTC date on which the service day starts."""
+    """One file in the folder of the UTC date on which the service day starts; no reader may skip it by time."""
     path = landing / table / f"{day.start:%Y-%m-%d}" / f"{table}.parquet"
     write_parquet(content, path)
     write_manifest(path, content.num_rows)
-
-
-def write_inventory(landing: Path) -> None:
-    landing.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"tables": list(TABLES)}, indent=1) + "\n"
-    (landing / "landing.json").write_text(text, encoding="utf-8")

@@ -9,8 +9,6 @@ the day of their events, the dimensions in that of the first; event ids are made
 """
 
 import argparse
-import hashlib
-import json
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from expectations.manifest import list_tables, write_manifest
 from spark_jobs.audience.complete_journey import (
     ADD,
     SEGMENT,
@@ -59,7 +58,7 @@ def import_complete_journey(args: argparse.Namespace) -> None:
     for name, rows in dims.items():
         _write(rows, args.landing / name / first.isoformat() / "completejourney.parquet")
     days = {name: _write_by_day(rows, args.landing / name) for name, rows in events.items()}
-    (args.landing / "landing.json").write_text(json.dumps({"tables": sorted(events | dims)}, indent=2) + "\n")
+    list_tables(args.landing, events | dims)
     print(", ".join(f"{name} {rows.num_rows:,}" for name, rows in (events | dims).items()))
     print(f"Landed from {first} to {max(days.values())}.")
 
@@ -107,5 +106,4 @@ def _write_by_day(rows: pa.Table, folder: Path) -> date:
 def _write(rows: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows, path, compression="zstd", store_schema=False)
-    manifest = {"rows": rows.num_rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "time_zone": "UTC"}
-    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    write_manifest(path, rows.num_rows)

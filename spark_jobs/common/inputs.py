@@ -2,7 +2,6 @@
 tables pinned once.
 """
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 from expectations.contract import Table
@@ -78,7 +77,7 @@ def state_before(ledger: Ledger, run: Run, name: str, state_from: str) -> int | 
         raise Blocked(
             f"A state moves on by whole UTC days, and {run.window} is none: give a window from midnight to midnight."
         )
-    if state_from and date.fromisoformat(state_from) == run.window.start.date():
+    if run.window.starts_on(state_from):
         return None
     if len(run.window.by_day()) > 1:
         raise Blocked(

@@ -1,8 +1,8 @@
 """All reads and writes of lake tables, and everything that is special to Iceberg's commits.
 
 A stage writes to a branch of its own attempt; only `fast_forward` moves ``main``. Reads name a snapshot id, so that
-each action of a build sees the same rows. After each write the branch's history is walked: exactly our two commits may
-lie on the base.
+each action of a build sees the same rows. After each write the branch's history is walked: exactly our own commits may
+lie on the base, two, or one where everything is replaced.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

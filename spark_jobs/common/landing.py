@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from expectations.contract import Table
+from expectations.manifest import manifest_of
 from spark_jobs.common.csv_texts import ROW, UNREADABLE, read_csv_texts
-from spark_jobs.common.manifest import manifest_of, not_as_said, overlaps, read_manifest
+from spark_jobs.common.manifest import not_as_said, overlaps, read_manifest
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
 

@@ -82,8 +82,7 @@ def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tu
     began_here = any(known.start == window.start for known in released) and not goes_on
     if not params.state_from and (not released or began_here):
         params = replace(params, state_from=window.start.date().isoformat())
-    begins = params.state_from == window.start.date().isoformat()
-    return [window] if begins else window.by_day(), params
+    return [window] if window.starts_on(params.state_from) else window.by_day(), params
 
 
 def _run_window(spark: "SparkSession", ledger: Ledger, landing: Landing, run: Run, params: Any) -> Release:

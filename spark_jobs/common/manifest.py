@@ -1,8 +1,4 @@
-"""What a landing file's manifest says, and whether the file's bytes agree with it.
-
-``<file>.manifest.json``: {"rows", "sha256", "time_zone", "start", "end"}, all optional; start and end are the first and
-last event time in the file, ISO times with offset.
-"""
+"""What a landing file's manifest says, and whether the file's bytes agree with it."""
 
 import functools
 import json
@@ -12,12 +8,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from expectations.manifest import manifest_of
 from spark_jobs.common.window import Window
-
-
-def manifest_of(path: Path) -> Path:
-    """Where the manifest of a landing file is, if it has one."""
-    return path.with_name(path.name + ".manifest.json")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

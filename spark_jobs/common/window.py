@@ -48,6 +48,10 @@ class Window:
         """The UTC day that the window ends with."""
         return (self.end - timedelta(microseconds=1)).date()
 
+    def starts_on(self, day: str) -> bool:
+        """Whether its first UTC day is this one (ISO); no text is no day."""
+        return bool(day) and date.fromisoformat(day) == self.start.date()
+
     @property
     def is_whole_days(self) -> bool:
         """Whether it goes from midnight to midnight, UTC."""

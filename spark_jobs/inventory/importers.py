@@ -8,8 +8,6 @@ observed month, zeros included. A cell that holds no number lands as it is, for 
 
 import argparse
 import csv
-import hashlib
-import json
 import re
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+
+from expectations.manifest import list_tables, write_manifest
 
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 REQUIRED = ("item", "lead_time_months")
@@ -51,7 +51,7 @@ def import_monthly(args: argparse.Namespace) -> None:
     }
     for name, rows in tables.items():
         _write(rows, args.landing / name / arrived.isoformat() / f"{args.demand.stem}.parquet")
-    (args.landing / "landing.json").write_text(json.dumps({"tables": sorted(tables)}, indent=2) + "\n")
+    list_tables(args.landing, tables)
     print(
         f"Landed {tables['material_master'].num_rows:,} items with {tables['monthly_demand'].num_rows:,} observed months;"
         f" a run whose window lies on {arrived} or later takes them."
@@ -147,5 +147,4 @@ def _month_after(month: str) -> date:
 def _write(rows: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows, path, compression="zstd")
-    manifest = {"rows": rows.num_rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "time_zone": "UTC"}
-    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    write_manifest(path, rows.num_rows)

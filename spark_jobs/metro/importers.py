@@ -8,7 +8,6 @@ planned figure of the observed file) does not reach the landing tables: it is ke
 
 import argparse
 import hashlib
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from expectations.manifest import list_tables, write_manifest
 
 OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
 OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
@@ -113,7 +114,7 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
     for name, frame in tables.items():
         _write(frame, name, args.landing, day)
-    (args.landing / "landing.json").write_text(json.dumps({"tables": sorted(tables)}, indent=2) + "\n")
+    list_tables(args.landing, tables)
     _write_truth(observed, visits, args.truth or args.landing / "_truth")
 
 
@@ -269,17 +270,15 @@ def _write(frame: pd.DataFrame, table: str, landing: Path, day: ServiceDay) -> N
     fields = [field.split() for field in LANDING_TABLES[table].split(", ")]
     schema = pa.schema([(name, TYPES[kind]) for name, kind in fields])
     rows = pa.Table.from_pandas(frame.reindex(columns=schema.names), schema=schema, preserve_index=False)
-    manifest = {"rows": rows.num_rows, "time_zone": "UTC"}
-    arrived = day.published
+    said, arrived = {}, day.published
     if table == "observed_visit":
         times = pd.concat([frame.arrival_ts, frame.departure_ts]).dropna()
-        manifest |= {"start": times.min().isoformat(), "end": times.max().isoformat()}
+        said = {"start": times.min().isoformat(), "end": times.max().isoformat()}
         arrived = times.max()
     path = landing / table / f"{arrived:%Y-%m-%d}" / f"{day.service_id}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows, path)
-    manifest["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_name(path.name + ".manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    write_manifest(path, rows.num_rows, **said)
 
 
 def _write_truth(observed: pd.DataFrame, visits: pd.DataFrame, truth: Path) -> None:

@@ -23,6 +23,7 @@ from spark_jobs.common.ledger import Ledger, Release
 from spark_jobs.common.mart import POSTGRES
 from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
+from tests.mart_readers import MartReaders
 from tests.platform.toy import HOUR, World, events, land, marts, swapped, tiny_queries
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
@@ -37,35 +38,17 @@ def _tiny(spark: Any) -> Iterator[None]:
         yield
 
 
-class Shop(World):
+class Shop(MartReaders, World):
     """A toy pipeline with two days landed, and the people who read its marts."""
 
     def __init__(self, spark: Any, ledger: Ledger, home: Path) -> None:
         super().__init__(spark, ledger, home, f"shop{next(_numbers)}", suites=False)
-        self._cluster = Cluster(home / "postgres")
+        self.cluster = Cluster(home / "postgres")
         self.land(2.0)
 
     def land(self, value: float) -> None:
         land(self.root, events(10, value=value))
         land(self.root, events(3, start=NEXT.start, value=value), "b.parquet", day="2024-03-13")
-
-    @contextmanager
-    def connected(self, role: str = "marts") -> Iterator[Any]:
-        """A cursor of a reader of its own; each statement sees what is committed then."""
-        url = self._cluster.url("marts", role).replace("+psycopg2", "")
-        connection = psycopg2.connect(url, options="-c timezone=UTC")
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
-
-    def ask(self, query: str, role: str = "marts") -> list[Any]:
-        """Rows of a query; ``{s}`` stands for the schema."""
-        with self.connected(role) as cursor:
-            cursor.execute(query.format(s=self.slug))
-            return list(cursor.fetchall())
 
     def shown(self, role: str = "marts") -> tuple[list[Any], int, Any]:
         """Totals, number of events and their sum, in one statement: one moment."""

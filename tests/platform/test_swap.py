@@ -22,6 +22,7 @@ from spark_jobs.common.outcome import Blocked, Settled, TryAgain
 from spark_jobs.common.report.frames import MissingTable, served
 from spark_jobs.common.staging import Staged, stage
 from spark_jobs.common.window import Window
+from tests.mart_readers import MartReaders
 
 pytestmark = pytest.mark.long
 _numbers = itertools.count()
@@ -29,7 +30,7 @@ DAY = datetime(2024, 3, 12, tzinfo=UTC)
 NOT_PUBLISHED = r"Mart scores is not published: it has 4 rows, less than 50% of the 10 that are published\."
 
 
-class Board:
+class Board(MartReaders):
     """A pipeline of one mart, ``scores``, whose rows come as Arrow tables; each release is a run of its own."""
 
     def __init__(self, ledger: Ledger, home: Path) -> None:
@@ -77,22 +78,6 @@ class Board:
 
     def roll_back(self, reason: str = "wrong scores") -> int:
         return rollback.roll_back(self.uri, self.slug, self.mart, reason).release_id
-
-    @contextmanager
-    def connected(self, role: str = "marts") -> Iterator[Any]:
-        connection = psycopg2.connect(self.cluster.url("marts", role).replace("+psycopg2", ""))
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                yield cursor
-        finally:
-            connection.close()
-
-    def ask(self, query: str, role: str = "marts") -> list[Any]:
-        """Rows of a query (of none, for another statement); ``{s}`` stands for the schema."""
-        with self.connected(role) as cursor:
-            cursor.execute(query.format(s=self.slug))
-            return list(cursor.fetchall()) if cursor.description else []
 
     def shown(self, role: str = "bi") -> tuple[int, int]:
         """The one release that readers see, and its number of rows."""

@@ -1,0 +1,32 @@
+"""What lies beside landing files: a manifest for each, and the list of the tables that are supplied at all.
+
+``<file>.manifest.json``: {"rows", "sha256", "time_zone", "start", "end"}, all optional; start and end are the first and
+last event time in the file, ISO times with offset. ``landing.json``: {"tables": […]}.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def manifest_of(path: Path) -> Path:
+    """Where the manifest of a landing file is, if it has one."""
+    return path.with_name(path.name + ".manifest.json")
+
+
+def write_manifest(path: Path, rows: int, **said: str) -> None:
+    """Say what a finished file has; written last, so that a reader knows that the file is whole."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _write(manifest_of(path), {"rows": rows, "sha256": digest, "time_zone": "UTC"} | said)
+
+
+def list_tables(landing: Path, names: Iterable[str]) -> None:
+    """The tables that are supplied, even those without a row."""
+    landing.mkdir(parents=True, exist_ok=True)
+    _write(landing / "landing.json", {"tables": sorted(names)})
+
+
+def _write(path: Path, document: object) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
