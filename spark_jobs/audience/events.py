@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spark_jobs.audience.params import AudienceParams
 
 # Spaces, tabs and line ends around an id.
-AROUND = r"^\s+|\s+$"
+AROUND = " \t\n\x0b\f\r"
 
 
 def transform(
@@ -37,9 +37,9 @@ def transform(
 
     kept = drop_where(adds, F.col("op") == "remove", "removal")
     return (
-        once(with_known(arrived(kept, "segment_id"), told, "segment_id"))
+        with_known(once(arrived(kept, "segment_id")), told, "segment_id")
         .select(*segment_adds.TABLE.column_names, DROPPED),
-        once(with_known(arrived(visits, "pixel_id"), owned, "pixel_id"))
+        with_known(once(arrived(visits, "pixel_id")), owned, "pixel_id")
         .select(*pixel_visits.TABLE.column_names, DROPPED),
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ def arrived(rows: DataFrame, of: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     folder = F.split("landing_file", "/")[1]
-    bare = {name: F.regexp_replace(name, AROUND, "") for name in ("user_id", of)}
+    bare = {name: F.trim(name, F.lit(AROUND)) for name in ("user_id", of)}
     return rows.withColumns({"arrival_day": folder.cast("date"), **bare})
 
 
@@ -65,7 +65,14 @@ def once(rows: DataFrame) -> DataFrame:
     """An event that landed more than once on a day counts once."""
     from pyspark.sql import functions as F
 
-    return drop_later_copies(rows, [F.col("arrival_day"), F.col("event_id")], ["ts", "landing_file", "source_row"])
+    key = [F.col("arrival_day"), F.col("event_id")]
+    hashed = rows.withColumn("_key", F.xxhash64(*key))
+    # Few events land again. They are looked for by hash, so that all others need not be moved and sorted.
+    again = F.broadcast(hashed.groupBy("_key").count().where("count > 1").select("_key"))
+    alone, doubtful = (hashed.join(again, on="_key", how=how).drop("_key") for how in ("left_anti", "left_semi"))
+    return alone.unionByName(
+        drop_later_copies(doubtful, key, ["ts", "landing_file", "source_row"]), allowMissingColumns=True
+    )
 
 
 def days_of(window: Window, params: AudienceParams) -> list[date]:

@@ -124,11 +124,11 @@ def _read(work: Work, write: Write) -> int:
 def _in_order(rows: "DataFrame", table: Table) -> "DataFrame":
     """The contract's columns; rows sorted by what is replaced together, so that a later replacement touches few files.
 
-    A table that is replaced as a whole keeps the order in which its rows landed: neighbours there are alike and pack well.
+    Beyond that they keep the order in which they landed: neighbours there are alike and pack well.
     """
     rows = rows.select(*[f"`{column.name}`" for column in table.columns])
-    landed = ("source_row",) if "source_row" in table.column_names else ()
-    order = dict.fromkeys((*table.replace.columns, *table.key) if table.replace.columns else landed)
+    replaced, landed = table.replace.columns, "source_row" in table.column_names
+    order = dict.fromkeys((*replaced, *(("source_row",) if landed else table.key if replaced else ())))
     return rows.sortWithinPartitions(*[f"`{column}`" for column in order]) if order else rows
 
 

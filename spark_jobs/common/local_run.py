@@ -23,6 +23,7 @@ from spark_jobs.common.ledger import Ledger, Release, Run
 from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.release import release
 from spark_jobs.common.session import spark_session
+from spark_jobs.common.spark_conf import java_options
 from spark_jobs.common.window import Window
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def run_locally(args: argparse.Namespace) -> None:
     params = pipelines.params(args.slug, args.cadence, args.param)
     with private_lake(args.lake) as home:
         landing = Landing(args.landing, home / "staging")
+        os.environ.setdefault("SIGNALBOX_JAVA_OPTIONS", java_options(_size(args.landing)))
         ledger = Ledger.from_environment()
         ledger.migrate()
         windows = [window]
@@ -73,6 +75,11 @@ def run_locally(args: argparse.Namespace) -> None:
                 finally:
                     ledger.close_run(run.run_key)
             _export(spark, released, run, args.export)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:

@@ -21,11 +21,12 @@ def content_hash(rows: "DataFrame", table: Table) -> str:
     columns = [_hashable(column) for column in table.columns if not column.metadata]
     each = F.xxhash64(*columns)
     # Two independent sums: a row that changes in step with another cannot hide in both.
-    row = rows.select(
-        each.cast("decimal(38,0)").alias("h"), F.xxhash64(each, F.lit(1)).cast("decimal(38,0)").alias("g")
-    )
-    total = row.agg(F.count("*").alias("n"), F.sum("h").alias("h"), F.sum("g").alias("g")).collect()[0]
-    return hashlib.sha256(f"{total.n}/{total.h or 0}/{total.g or 0}".encode()).hexdigest()[:32]
+    row = rows.select(each.alias("h"), F.xxhash64(each, F.lit(1)).alias("g"))
+    # Each in two halves, because a sum of whole hashes overflows, and one of decimals takes longer than all the rest.
+    halves = [(F.shiftright(name, 32), F.col(name).bitwiseAND(F.lit(2**32 - 1))) for name in ("h", "g")]
+    sums = [F.coalesce(F.sum(half), F.lit(0)) for half in (*halves[0], *halves[1])]
+    n, h_high, h_low, g_high, g_low = row.agg(F.count("*"), *sums).collect()[0]
+    return hashlib.sha256(f"{n}/{(h_high << 32) + h_low}/{(g_high << 32) + g_low}".encode()).hexdigest()[:32]
 
 
 def _hashable(column: Column) -> Any:

@@ -14,7 +14,10 @@ CATALOG = "lake"
 # it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
 # space in CodeCache"). A contract's row rules are one long expression, and so a method of more than 8,000 bytes, which
 # the JVM interprets unless it is told to compile it all the same.
-JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+MANY_ROWS_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
+JAVA_OPTIONS = f"-XX:TieredStopAtLevel=1 {MANY_ROWS_JAVA_OPTIONS}"
+# Of compressed landing files; some million rows. From here on the second compiler saves more than it costs.
+MANY_BYTES = 50_000_000
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
@@ -38,6 +41,11 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         # committed.
         f"{prefix}.retryable_status_codes": "57P01,57P02,57P03",
     }
+
+
+def java_options(landed_bytes: int) -> str:
+    """Options of a JVM that will read so much from the landing zone."""
+    return MANY_ROWS_JAVA_OPTIONS if landed_bytes > MANY_BYTES else JAVA_OPTIONS
 
 
 def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
