@@ -53,7 +53,7 @@ docs: setup ## write docs/PIPELINES.md and the suites anew from the contracts
 	@$(RUN) -m expectations.suites
 	@$(RUN) -m expectations.dictionary
 
-# The slug comes by the environment: no shell and no make reads it as anything but a word.
+# The slug comes by the environment, so that the shell reads it as nothing but a word.
 export SLUG
 new-pipeline: setup-dev ## SLUG=…: write the five places of a new pipeline, green at once (docs/add-a-pipeline.md)
 	@$(RUN) -m scaffold add "$$SLUG"

@@ -52,6 +52,9 @@ def walk(copy: Path) -> None:
 @pytest.mark.timeout(1200)
 def test_the_page_leads_from_nothing_to_a_released_table(tmp_path: Path) -> None:
     copy = clean_copy(tmp_path / "signalbox")
+    # Whoever has walked this way already has the pipeline, and still passes.
+    if (copy / "dags" / "airquality.py").exists():
+        assert shell(copy, "make remove-pipeline SLUG=airquality").returncode == 0
     walk(copy)
     export = copy / "var" / "airquality" / "export"
     measured = pd.read_parquet(export / "readings.parquet")
