@@ -12,10 +12,10 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help setup setup-dev demo test heavy unit up down status bench docs lock lint format system-deps clean
+.PHONY: help setup setup-dev demo test heavy unit up down status bench docs new-pipeline remove-pipeline lock lint format system-deps clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: ## make .venv from the locked requirements (nothing to do the second time)
 	@if [ -z "$(PYTHON)" ]; then echo "signalbox: Python 3.11 or newer is missing: install it (for Debian: apt-get install python3 python3-venv)." >&2; exit 1; fi
@@ -52,6 +52,14 @@ bench: setup-dev ## measure the full-size night and live window against the figu
 docs: setup ## write docs/PIPELINES.md and the suites anew from the contracts
 	@$(RUN) -m expectations.suites
 	@$(RUN) -m expectations.dictionary
+
+# The slug comes by the environment, so that the shell reads it as nothing but a word.
+export SLUG
+new-pipeline: setup-dev ## SLUG=…: write the five places of a new pipeline, green at once (docs/add-a-pipeline.md)
+	@$(RUN) -m scaffold add "$$SLUG"
+
+remove-pipeline: setup-dev ## SLUG=…: remove them again
+	@$(RUN) -m scaffold remove "$$SLUG"
 
 lint: setup-dev ## ruff and mypy
 	@$(RUN) -m ruff check .

@@ -1,4 +1,4 @@
-"""The real stages of a pipeline on a lake, ledger and session of their own, run by run as the DAGs run them."""
+"""The real stages of a pipeline on a lake, run by run as the DAGs run them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,22 @@ from tests.platform.toy import fingerprints, tiny_queries
 
 
 class PipelineLake:
-    """A pipeline up to its release, under contracts that know row rules only: the suites of Great Expectations are judged
-    elsewhere.
+    """A pipeline up to its release; without ``suites`` under contracts that know row rules only, for tests that leave the
+    suites of Great Expectations to others. Those look for views in the process's first session: with ``suites`` give that.
     """
 
     def __init__(
-        self, spark: SparkSession, ledger: Ledger, slug: str, folder: Path, landing: Path, stages: tuple[str, ...]
+        self,
+        spark: SparkSession,
+        ledger: Ledger,
+        slug: str,
+        folder: Path,
+        landing: Path,
+        stages: tuple[str, ...],
+        suites: bool = False,
     ) -> None:
         self.spark, self.ledger, self.slug, self.folder, self.landing = spark, ledger, slug, folder, landing
-        self.stages = stages
+        self.stages, self.suites = stages, suites
         self.lake = Lake(spark)
         self.runs = 0
 
@@ -51,11 +58,11 @@ class PipelineLake:
         landing, hashes = Landing(self.landing, self.folder / "staging"), {}
         try:
             for name in self.stages:
-                document = build(self.spark, self.ledger, landing, self._lean_stage(name), run, params).document
+                document = build(self.spark, self.ledger, landing, self._stage(name), run, params).document
                 verdict = self.ledger.checkpoint(run.run_key, name)
                 assert verdict.passed, verdict.sentence
                 hashes |= {n: entry["content_hash"] for n, entry in document["tables"].items() if entry["audited"]}
-            release(self.spark, self.ledger, run, self.stages, fingerprints(map(self._lean_stage, self.stages)))
+            release(self.spark, self.ledger, run, self.stages, fingerprints(map(self._stage, self.stages)))
         finally:
             self.ledger.close_run(run.run_key)
         return hashes
@@ -72,8 +79,10 @@ class PipelineLake:
         every = [pipelines.stage(self.slug, name) for name in self.stages]
         return {write.table.name: write.table for stage in every for write in stage.writes}
 
-    def _lean_stage(self, name: str) -> Stage:
+    def _stage(self, name: str) -> Stage:
         stage = pipelines.stage(self.slug, name)
+        if self.suites:
+            return stage
         return replace(stage, writes=tuple(replace(write, table=_lean(write.table)) for write in stage.writes))
 
 

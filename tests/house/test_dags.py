@@ -15,15 +15,15 @@ from signalbox.house import Owner
 
 from spark_jobs.common import pipelines
 from tests.house.code import ROOT, modules
+from tests.house.schedules import SCHEDULES
 
-DAG_IDS = {"metro_live", "metro_nightly", "inventory_nightly", "audience_nightly"}
-DAG_FILES = {"dags/metro.py", "dags/inventory.py", "dags/audience.py"}
-SCHEDULES = {
-    "metro_live": CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
-    "metro_nightly": CronDataIntervalTimetable("0 4 * * *", timezone="Europe/Oslo"),
-    "inventory_nightly": CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    "audience_nightly": CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+TIMETABLES = {
+    f"{slug}_{cadence}": CronDataIntervalTimetable(cron, timezone=timezone)
+    for slug, cadences in SCHEDULES.items()
+    for cadence, (cron, timezone) in cadences.items()
 }
+DAG_IDS = set(TIMETABLES)
+DAG_FILES = {f"dags/{slug}.py" for slug in SCHEDULES}
 HEAVY = {"pyspark", "great_expectations", "pandas", "pyarrow"}
 PARSE_LIMIT_CPU_S = 1.0
 
@@ -60,7 +60,7 @@ def test_the_dags_are_exactly_these():
 
 @pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
 def test_a_schedule_has_intervals_of_some_length(dag_id):
-    assert dags()[dag_id].timetable == SCHEDULES[dag_id]
+    assert dags()[dag_id].timetable == TIMETABLES[dag_id]
 
 
 def test_no_schedule_is_written_as_a_string():

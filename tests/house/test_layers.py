@@ -7,9 +7,13 @@ from importlib.metadata import version
 import pytest
 
 from tests.house.code import ROOT, imported, imported_at_top, modules
+from tests.house.schedules import SCHEDULES
 
-SLUGS = {"audience", "inventory", "metro"}
-OURS = {"dags", "signalbox", "signalbox_plugin", "spark_jobs", "expectations", "simulators", "platform_local", "tests"}
+SLUGS = set(SCHEDULES)
+OURS = {
+    *("dags", "signalbox", "signalbox_plugin", "spark_jobs", "expectations", "simulators"),
+    *("platform_local", "scaffold", "tests"),
+}
 MAY_IMPORT = {
     "dags": {"signalbox"},
     "plugins": {"signalbox", "spark_jobs"},
