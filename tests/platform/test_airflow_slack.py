@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from signalbox import alerts
 
-from tests.platform.slack_standin import SlackStandin, slack_standin
+from platform_local.slack_standin import SlackStandin, slack_standin
 
 LOG_URL = "http://127.0.0.1:8080/dags/metro_live/runs/manual__1/tasks/movements.checkpoint?try_number=1"
 SENTENCE = "Stage movements, rule key: a train is in one place at a time. Observed: 3."

@@ -37,7 +37,7 @@ class World:
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(OURS) or key == "SIGNALBOX_MAVEN_REPO"
         }
-        self.ports = {f"SIGNALBOX_{name}_PORT": free_port() for name in ("API", "CONNECT", "PG")}
+        self.ports = {f"SIGNALBOX_{name}_PORT": free_port() for name in ("API", "CONNECT", "PG", "SLACK")}
         self.environ = {
             **kept,
             "SIGNALBOX_HOME": str(self.folder / "home"),
