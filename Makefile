@@ -14,7 +14,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help setup setup-dev demo test heavy unit up down status history break mend bench docs lock lint format system-deps clean
+.PHONY: help setup setup-dev demo test heavy unit up down status history break refused mend bench docs lock lint format system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ history: setup ## land the simulated metro's last DAYS=7 days; what is there sta
 
 break: setup ## plant data that breaks a rule: RULE=... (without: list the rules)
 	@$(RUN) -m platform_local break "$(RULE)"
+
+refused: setup ## show the rows that metro's last blocked stage refused
+	@$(RUN) -m platform_local refused metro
 
 mend: setup ## take the data away that `make break` planted: RULE=... (without: all of it)
 	@$(RUN) -m platform_local mend "$(RULE)"

@@ -7,12 +7,13 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from platform_local.environment import Settings
+from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem, from_os_error
 
 OURS = ("AIRFLOW", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
@@ -112,6 +113,12 @@ def mend(arguments: argparse.Namespace) -> None:
     print(breaking.mend(Settings(), arguments.rule))
 
 
+def refused(arguments: argparse.Namespace) -> int:
+    """In a process of its own: jobs take their settings from the environment."""
+    command = [sys.executable, "-m", "spark_jobs", "refused", arguments.slug]
+    return subprocess.run(command, cwd=ROOT, env=Settings().environment(), check=False).returncode
+
+
 def demo(arguments: argparse.Namespace) -> int:
     from platform_local.demo import Demo, demo_settings
 
@@ -162,6 +169,9 @@ def _parse() -> argparse.Namespace:
     repair = commands.add_parser("mend", help="take planted data away; without a rule, all of it")
     repair.add_argument("rule", nargs="?", default="")
     repair.set_defaults(run=mend)
+    show = commands.add_parser("refused", help="show the rows that the last blocked stage refused")
+    show.add_argument("slug", nargs="?", default="metro")
+    show.set_defaults(run=refused)
     java = commands.add_parser("jars", help="fetch the Spark jars unless they are there")
     java.add_argument("--into", help="a folder other than SIGNALBOX_HOME/jars")
     java.set_defaults(run=fetch_jars)

@@ -45,6 +45,7 @@ def plant(settings: Settings, name: str) -> str:
         f"  The next run of metro_live (every five minutes) stops, red, at {rule.stage}.checkpoint; readers keep what they had.\n"
         f"  The message   {told}\n"
         f"  Its log       {settings.api_url}/dags/metro_live\n"
+        f"  The rows      make refused (once it is red)\n"
         f"  To mend it    make mend RULE={name}, then Clear the red checkpoint: its stage is built again."
     )
 

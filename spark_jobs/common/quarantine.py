@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+# What the name of a table's quarantine ends in, before its tier.
+QUARANTINE = "__quarantine"
 _COLUMNS = (
     Column("run_key", "string", "run that found the row last", metadata=True),
     Column("stage", "string", "stage that refused the row"),
@@ -31,7 +33,7 @@ def quarantine_table(table: Table) -> Table:
     """The contract of ``<table>__quarantine``."""
     return Table(
         pipeline=table.pipeline,
-        name=f"{table.name}__quarantine",
+        name=f"{table.name}{QUARANTINE}",
         meaning=f"Rows of {table.name} that broke a row rule, with the reason.",
         key=(),
         columns=_COLUMNS,
