@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from spark_jobs.common.lake import Lake
 from spark_jobs.common.ledger import Ledger, Receipt
-from spark_jobs.common.quarantine import quarantine_table
 from spark_jobs.common.quarantine import QUARANTINE
 from spark_jobs.common.session import spark_session
 
