@@ -1,7 +1,8 @@
 """Data that breaks a named rule: twins of landing files whose rows are wrong in one way, and their removal.
 
 A twin lies beside the file that it copies and bears the rule in its name, so half of what a run reads there is wrong. No other
-file is touched: once the twins are gone the landing zone is what it was.
+file is touched, but for a mention in `landing.json` of a table that was not supplied before: once the twins are gone the landing
+zone is what it was.
 """
 
 from __future__ import annotations
