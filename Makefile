@@ -7,12 +7,15 @@ SHELL := /bin/bash
 # The machine's Python for making .venv: 3.11 is what the locked requirements were resolved for.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 RUN := .venv/bin/python
+WORLD ?= on
+DAYS ?= 7
 # uv knows pip's setting of a mirror under a name of its own.
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help setup setup-dev demo test heavy unit up down status bench docs new-pipeline remove-pipeline lock lint format system-deps clean
+.PHONY: help setup setup-dev demo test heavy unit up down status history break refused mend bench docs \
+	new-pipeline remove-pipeline lock lint format system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -28,14 +31,26 @@ setup-dev: ## the same with what tests and benchmarks need
 demo: setup ## play one simulated metro day through the real DAGs, print what came out, stop everything
 	@$(RUN) -m platform_local demo
 
-up: setup ## start the local platform in the background, wait until it is healthy, print where it is
-	@$(RUN) -m platform_local up
+up: setup ## start the local platform, with a simulated metro whose files come in real time (WORLD=off: without)
+	@$(RUN) -m platform_local up --world "$(WORLD)"
 
 down: setup ## end every process of the local platform
 	@$(RUN) -m platform_local down
 
 status: setup ## say which components run, and where
 	@$(RUN) -m platform_local status
+
+history: setup ## land the simulated metro's last DAYS=7 days; what is there stays
+	@$(RUN) -m platform_local history --days "$(DAYS)"
+
+break: setup ## plant data that breaks a rule: RULE=... (without: list the rules)
+	@$(RUN) -m platform_local break "$(RULE)"
+
+refused: setup ## show the rows that metro's last blocked stage refused
+	@$(RUN) -m platform_local refused metro
+
+mend: setup ## take the data away that `make break` planted: RULE=... (without: all of it)
+	@$(RUN) -m platform_local mend "$(RULE)"
 
 test: setup-dev system-deps ## set up and pass all tests
 	@$(RUN) -m pytest

@@ -9,7 +9,7 @@ import psutil
 from benchmarks.aggregation import fetch_calls
 from benchmarks.meter import Meter, metered, tree
 from platform_local.airflow_api import AirflowApi, Run, Task
-from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, WINDOW, wait_for_dags
+from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, WINDOW
 from platform_local.environment import Settings
 from platform_local.service_day import SCHEDULE_UNTIL, SERVICE_DATE
 from platform_local.supervisor import Platform
@@ -27,7 +27,7 @@ def measure(settings: Settings) -> Path:
     platform.up(pick_ports=True, extra=extra)
     try:
         api = AirflowApi(settings)
-        wait_for_dags(api)
+        api.unpause_when_read(LIVE, NIGHTLY)
         root = int((settings.run / "supervisord.pid").read_text())
         for number, name in enumerate(("first live window (tables are made)", "live window")):
             start = FIRST_WINDOW + number * WINDOW

@@ -6,8 +6,22 @@ last event time in the file, ISO times with offset. ``landing.json``: {"tables":
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A name to write a file under that takes its place at once when it is whole; what broke off leaves nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def manifest_of(path: Path) -> Path:
@@ -24,9 +38,9 @@ def write_manifest(path: Path, rows: int, **said: str) -> None:
 
 def list_tables(landing: Path, names: Iterable[str]) -> None:
     """The tables that are supplied, even those without a row."""
-    landing.mkdir(parents=True, exist_ok=True)
     _write(landing / "landing.json", {"tables": sorted(names)})
 
 
 def _write(path: Path, document: object) -> None:
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    with appearing(path) as partial:
+        partial.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

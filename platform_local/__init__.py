@@ -7,5 +7,7 @@ started binds to loopback, keeps its state under ``SIGNALBOX_HOME`` (default ``v
     postgres.py     a private PostgreSQL cluster           environment.py  settings, secrets, ports
     components.py   how each process is started            supervisor.py   up, down, status
     airflow_api.py  Airflow's REST API                     demo.py         `make demo`
+    world.py        landing files in real time             breaking.py     `make break`, `make mend`
+    slack_standin.py  Slack, where none is set
     bootstrap.py    `make setup`, on the bare machine      problem.py      errors that say what to do
 """

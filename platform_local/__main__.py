@@ -7,12 +7,14 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from platform_local.environment import Settings
-from platform_local.problem import Problem
+from platform_local.environment import ROOT, Settings
+from platform_local.problem import Problem, from_os_error
 
 OURS = ("AIRFLOW", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
 
@@ -31,11 +33,11 @@ def main() -> int:
         return 130
 
 
-def up(_: argparse.Namespace) -> None:
+def up(arguments: argparse.Namespace) -> None:
     from platform_local.supervisor import Platform
 
     platform = Platform(Settings())
-    platform.up()
+    platform.up(world=arguments.world == "on")
     print(platform.describe())
 
 
@@ -88,6 +90,35 @@ def serve(arguments: argparse.Namespace) -> NoReturn:
     components.serve(arguments.component)
 
 
+def history(arguments: argparse.Namespace) -> None:
+    from platform_local.world import World
+
+    world = World.of(Settings().environment())
+    try:
+        world.add_history(arguments.days, datetime.now(UTC))
+    except OSError as error:
+        raise from_os_error(error, f"landing files in {world.landing}") from error
+    print(f"{arguments.days} days of history are in {world.landing}; to settle them, see Backfill in README.md.")
+
+
+def plant(arguments: argparse.Namespace) -> None:
+    from platform_local import breaking
+
+    print(breaking.plant(Settings(), arguments.rule) if arguments.rule else breaking.listing())
+
+
+def mend(arguments: argparse.Namespace) -> None:
+    from platform_local import breaking
+
+    print(breaking.mend(Settings(), arguments.rule))
+
+
+def refused(arguments: argparse.Namespace) -> int:
+    """In a process of its own: jobs take their settings from the environment."""
+    command = [sys.executable, "-m", "spark_jobs", "refused", arguments.slug]
+    return subprocess.run(command, cwd=ROOT, env=Settings().environment(), check=False).returncode
+
+
 def demo(arguments: argparse.Namespace) -> int:
     from platform_local.demo import Demo, demo_settings
 
@@ -118,7 +149,6 @@ def _parse() -> argparse.Namespace:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, function, words in (
-        ("up", up, "start the platform and wait until it is healthy"),
         ("down", down, "end every process of it"),
         ("status", status, "say which components run"),
         ("env", env, "print export lines for a shell (contains secrets)"),
@@ -127,6 +157,21 @@ def _parse() -> argparse.Namespace:
         ("clean", clean, "end it and delete all its data and secrets"),
     ):
         commands.add_parser(name, help=words).set_defaults(run=function)
+    start = commands.add_parser("up", help="start the platform and wait until it is healthy")
+    start.add_argument("--world", choices=("on", "off"), default="on", help="landing files of a simulated metro")
+    start.set_defaults(run=up)
+    past = commands.add_parser("history", help="land the simulated days before today's")
+    past.add_argument("--days", type=int, default=7)
+    past.set_defaults(run=history)
+    spoil = commands.add_parser("break", help="plant data that breaks a rule; without a rule, list them")
+    spoil.add_argument("rule", nargs="?", default="")
+    spoil.set_defaults(run=plant)
+    repair = commands.add_parser("mend", help="take planted data away; without a rule, all of it")
+    repair.add_argument("rule", nargs="?", default="")
+    repair.set_defaults(run=mend)
+    show = commands.add_parser("refused", help="show the rows that the last blocked stage refused")
+    show.add_argument("slug", nargs="?", default="metro")
+    show.set_defaults(run=refused)
     java = commands.add_parser("jars", help="fetch the Spark jars unless they are there")
     java.add_argument("--into", help="a folder other than SIGNALBOX_HOME/jars")
     java.set_defaults(run=fetch_jars)

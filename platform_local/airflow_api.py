@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from platform_local.environment import ROOT, UI_USER, Settings
 from platform_local.problem import Problem
 
 TIMEOUT_S = 30
+PARSED_WITHIN_S = 120
+POLL_S = 0.5
 LONGEST_SENTENCE = 400
 
 
@@ -81,6 +84,20 @@ class AirflowApi:
 
     def unpause(self, dag_id: str) -> None:
         self.patch(f"/dags/{dag_id}", {"is_paused": False})
+
+    def unpause_when_read(self, *dag_ids: str) -> None:
+        """Wait until the DAG processor has read these DAGs; then let them run."""
+        deadline = time.monotonic() + PARSED_WITHIN_S
+        while not set(dag_ids) <= self.dag_ids():
+            if errors := self.import_errors():
+                raise Problem(f"A DAG file cannot be read: {errors[0]}")
+            if time.monotonic() > deadline:
+                raise Problem(
+                    f"Airflow did not find {' and '.join(dag_ids)} within {PARSED_WITHIN_S} s: see dag-processor.log."
+                )
+            time.sleep(POLL_S)
+        for dag_id in dag_ids:
+            self.unpause(dag_id)
 
     def trigger(
         self, dag_id: str, conf: dict[str, Any] | None = None, interval: tuple[datetime, datetime] | None = None

@@ -1,5 +1,5 @@
-"""How PostgreSQL and the Spark Connect server are started: the commands that supervisor runs (Airflow's are its
-own).
+"""How PostgreSQL, the Spark Connect server, the stand-in of Slack and the world are started: the commands that supervisor
+runs (Airflow's are its own).
 """
 
 from __future__ import annotations
@@ -20,14 +20,21 @@ CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 
 
 def serve(component: str) -> NoReturn:
-    """Become the component: this process is replaced by it. Supervisor was given the whole environment, and hands it
-    on.
-    """
+    """Become the component. Supervisor was given the whole environment, and hands it on."""
     if component == "postgres":
         serve_postgres(Settings())
     if component == "connect":
         serve_connect(os.environ)
-    raise Problem(f"There is no component {component!r}: postgres or connect.")
+    if component == "slack":
+        from platform_local.slack_standin import serve_slack
+
+        serve_slack(int(os.environ["SIGNALBOX_SLACK_PORT"]))
+    if component == "world":
+        # Imported here: the other components need no pandas.
+        from platform_local.world import serve_world
+
+        serve_world(os.environ)
+    raise Problem(f"There is no component {component!r}: postgres, connect, slack or world.")
 
 
 def serve_postgres(settings: Settings) -> NoReturn:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from platform_local import jars, ports
+from platform_local import jars, ports, slack_standin
 from platform_local.databases import ROLES
 from platform_local.java import java_home
 from platform_local.ports import HOST
@@ -26,7 +26,13 @@ from platform_local.problem import Problem, from_os_error
 ROOT = Path(__file__).resolve().parents[1]
 UI_USER = "admin"
 
-PORTS = {"SIGNALBOX_API_PORT": 8080, "SIGNALBOX_CONNECT_PORT": 15002, "SIGNALBOX_PG_PORT": 5433}
+PORTS = {
+    "SIGNALBOX_API_PORT": 8080,
+    "SIGNALBOX_CONNECT_PORT": 15002,
+    "SIGNALBOX_PG_PORT": 5433,
+    "SIGNALBOX_SLACK_PORT": 8089,
+}
+SLACK = "AIRFLOW_CONN_SLACK_DEFAULT"
 # What a caller may set in the shell; the rest of the shell is handed on as it is, below our settings.
 CALLERS = ("SIGNALBOX_", "AIRFLOW__", "AIRFLOW_CONN_")
 # What follows from this clone and its SIGNALBOX_HOME, even in a shell that is set up for another Airflow.
@@ -40,6 +46,7 @@ PORT_USERS = {
     "SIGNALBOX_API_PORT": "Airflow's web page",
     "SIGNALBOX_CONNECT_PORT": "Spark Connect",
     "SIGNALBOX_PG_PORT": "PostgreSQL",
+    "SIGNALBOX_SLACK_PORT": "the stand-in of Slack",
 }
 
 
@@ -76,12 +83,17 @@ class Settings:
         self.ports = self._ports()
 
     def port(self, name: str) -> int:
-        """The port of ``api``, ``connect`` or ``pg``."""
+        """The port of ``api``, ``connect``, ``pg`` or ``slack``."""
         return self.ports[f"SIGNALBOX_{name.upper()}_PORT"]
 
     @property
     def api_url(self) -> str:
         return f"http://{HOST}:{self.port('api')}"
+
+    @property
+    def has_slack(self) -> bool:
+        """Whether a Slack of one's own is set; else messages go to the stand-in."""
+        return bool(self._caller.get(SLACK) or self._own.get(SLACK))
 
     @property
     def ui_password(self) -> str:
@@ -124,7 +136,11 @@ class Settings:
                 f"postgresql+psycopg2://{role}:{self._value(f'SIGNALBOX_PG_PASSWORD_{role.upper()}')}@{database}/{role}"
             )
 
+        standin = (
+            {} if self.has_slack else {SLACK: slack_standin.connection(slack_standin.base_url(self.port("slack")))}
+        )
         return {
+            **standin,
             **{name: str(port) for name, port in self.ports.items()},
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url("airflow"),
             "AIRFLOW__API__PORT": str(self.port("api")),

@@ -34,7 +34,8 @@ from platform_local.problem import Problem, from_os_error
 
 CONFIG = ROOT / "config" / "supervisord.conf"
 AIRFLOW_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-COMPONENTS = ("postgres", "connect", *AIRFLOW_COMPONENTS)
+# What the world makes data for.
+WORLDS_DAGS = ("metro_live", "metro_nightly")
 # 25 s on an idle machine with two cores; a busy one gets its chance.
 HEALTHY_WITHIN_S = 240
 MIGRATE_WITHIN_S = 180
@@ -62,9 +63,9 @@ class Platform:
         self._pid_file = settings.run / "supervisord.pid"
         self._socket = _socket_path(settings.run)
 
-    def up(self, pick_ports: bool = False, extra: Mapping[str, str] | None = None) -> bool:
+    def up(self, pick_ports: bool = False, extra: Mapping[str, str] | None = None, world: bool = False) -> bool:
         """Start everything and wait until it is healthy; False when it was running already. Leaves nothing behind
-        when it fails.
+        when it fails. With a ``world`` landing files come by themselves, and the DAGs that read them run.
         """
         with self._only_one():
             if self.is_running():
@@ -73,7 +74,7 @@ class Platform:
             self._end_strays()
             self._started = time.monotonic()
             try:
-                self._start(pick_ports, extra or {})
+                self._start(pick_ports, extra or {}, world)
             except BaseException as error:
                 was_ended = isinstance(error, Exception) and self._supervised and not self._supervisor_works()
                 self.down()
@@ -113,17 +114,23 @@ class Platform:
 
     def describe(self) -> str:
         """Where people look, and with what."""
-        settings = self.settings
-        marts = f"127.0.0.1:{settings.port('pg')}/marts"
-        return (
-            f"  Airflow    {settings.api_url}   user {UI_USER}   password {settings.ui_password}\n"
-            f"  marts      {marts} (role bi; password in {settings.env_file})\n"
-            f"  logs       {settings.logs}"
-        )
+        settings, states = self.settings, self.states()
+        lines = {
+            "Airflow": f"{settings.api_url}   user {UI_USER}   password {settings.ui_password}",
+            "marts": f"127.0.0.1:{settings.port('pg')}/marts (role bi; password in {settings.env_file})",
+            "logs": str(settings.logs),
+        }
+        if states.get("slack") in ALIVE_STATES:
+            lines["Slack"] = f"none is set: its messages are in {settings.logs / 'slack.log'}"
+        if states.get("world") in ALIVE_STATES:
+            from platform_local.world import World
+
+            lines["world"] = World.of(settings.environment()).describe()
+        return "\n".join(f"  {name:<10} {said}" for name, said in lines.items())
 
     # The start, step by step
 
-    def _start(self, pick_ports: bool, extra: Mapping[str, str]) -> None:
+    def _start(self, pick_ports: bool, extra: Mapping[str, str], world: bool) -> None:
         self._require_space()
         self.settings.claim_ports(pick=pick_ports)
         jars.ensure(self.settings.home)
@@ -131,9 +138,19 @@ class Platform:
         cluster.prepare()
         self._say(f"  data of PostgreSQL in {cluster.place}")
         environ = {**self.settings.environment(), **extra}
+        if world:
+            # Imported here: `make down` and `make status` need no simulator.
+            from platform_local.world import World
+
+            World.of(environ).claim()
         self._start_supervisord(environ)
         self._supervised = True
-        self._launch("postgres", "connect")
+        checks: dict[str, Callable[[], bool]] = {"connect": lambda: ports.answers(self.settings.port("connect"))}
+        if not self.settings.has_slack:
+            checks["slack"] = lambda: ports.answers(self.settings.port("slack"))
+        if world:
+            checks["world"] = lambda: self.states().get("world") == "RUNNING"
+        self._launch("postgres", *checks)
         self._wait({"postgres": cluster.accepts})
         cluster.create_databases()
         # Imported here: `make down` and `make status` need no ledger.
@@ -144,14 +161,19 @@ class Platform:
         since = datetime.now(UTC)
         self._launch(*AIRFLOW_COMPONENTS)
         api = AirflowApi(self.settings)
-        self._wait(
-            {
-                "connect": lambda: ports.answers(self.settings.port("connect")),
-                **{name: partial(_is_healthy, api, name, since) for name in AIRFLOW_COMPONENTS},
-            }
-        )
+        self._wait({**checks, **{name: partial(_is_healthy, api, name, since) for name in AIRFLOW_COMPONENTS}})
         api.ensure_pools()
+        if world:
+            self._let_run(api)
         self._report("platform", "healthy")
+
+    def _let_run(self, api: AirflowApi) -> None:
+        """Unpause what the world makes data for, once in the life of Airflow's database: what is paused later stays so."""
+        done = self.settings.cluster().home / "airflow.let_run"
+        if not done.exists():
+            api.unpause_when_read(*WORLDS_DAGS)
+            done.write_text("\n".join(WORLDS_DAGS))
+            self._report("DAGs", "run")
 
     def _require_space(self) -> None:
         for folder in {self.settings.home, self.settings.cluster().place}:

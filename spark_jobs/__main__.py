@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import simulators
 from platform_local.problem import Problem
-from spark_jobs.common import job, local_run, pipelines, rollback
+from spark_jobs.common import job, local_run, pipelines, refused, rollback
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain, disk_full_in_words
 from spark_jobs.common.report import command as report_command
 
@@ -54,6 +54,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
     job.add_commands(commands)
     job.add_override(commands)
     rollback.add_command(commands)
+    refused.add_command(commands)
     report_command.add_command(commands)
     return parser
 

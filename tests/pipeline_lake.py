@@ -16,7 +16,7 @@ from spark_jobs.common import pipelines
 from spark_jobs.common.build import build
 from spark_jobs.common.lake import Lake
 from spark_jobs.common.landing import Landing
-from spark_jobs.common.ledger import Ledger
+from spark_jobs.common.ledger import Ledger, Run, Verdict
 from spark_jobs.common.release import release
 from spark_jobs.common.spark_conf import catalog_conf
 from spark_jobs.common.stage import Stage
@@ -52,20 +52,32 @@ class PipelineLake:
         overrides: Iterable[str] = (),
     ) -> dict[str, str]:
         """A whole run up to its release; the content hash of what it wrote in each table."""
+        hashes: dict[str, str] = {}
+        with self.opened(cadence, explicit, interval) as run:
+            for name in self.stages:
+                verdict, written = self.build(run, self._stage(name), overrides)
+                assert verdict.passed, verdict.sentence
+                hashes |= written
+            release(self.spark, self.ledger, run, self.stages, fingerprints(map(self._stage, self.stages)))
+        return hashes
+
+    @contextmanager
+    def opened(self, cadence: str, explicit: Window | None = None, interval: Window | None = None) -> Iterator[Run]:
+        """A run that holds the lease until the block ends."""
         self.runs += 1
         run = self.ledger.open_run(self.slug, cadence, f"{self.slug}/{self.runs}", interval, explicit)
-        params: Any = pipelines.params(self.slug, cadence, list(overrides))
-        landing, hashes = Landing(self.landing, self.folder / "staging"), {}
         try:
-            for name in self.stages:
-                document = build(self.spark, self.ledger, landing, self._stage(name), run, params).document
-                verdict = self.ledger.checkpoint(run.run_key, name)
-                assert verdict.passed, verdict.sentence
-                hashes |= {n: entry["content_hash"] for n, entry in document["tables"].items() if entry["audited"]}
-            release(self.spark, self.ledger, run, self.stages, fingerprints(map(self._stage, self.stages)))
+            yield run
         finally:
             self.ledger.close_run(run.run_key)
-        return hashes
+
+    def build(self, run: Run, stage: Stage, overrides: Iterable[str] = ()) -> tuple[Verdict, dict[str, str]]:
+        """Build a stage and judge it: the verdict, and the content hash of what it wrote in each table."""
+        params: Any = pipelines.params(self.slug, run.cadence, list(overrides))
+        landing = Landing(self.landing, self.folder / "staging")
+        document = build(self.spark, self.ledger, landing, stage, run, params).document
+        hashes = {n: entry["content_hash"] for n, entry in document["tables"].items() if entry["audited"]}
+        return self.ledger.checkpoint(run.run_key, stage.name), hashes
 
     def compact(self) -> None:
         """Rewrite the files of every table that a release shows."""
@@ -81,9 +93,7 @@ class PipelineLake:
 
     def _stage(self, name: str) -> Stage:
         stage = pipelines.stage(self.slug, name)
-        if self.suites:
-            return stage
-        return replace(stage, writes=tuple(replace(write, table=_lean(write.table)) for write in stage.writes))
+        return stage if self.suites else lean(stage)
 
 
 @contextmanager
@@ -112,6 +122,11 @@ def own_session(spark: SparkSession, folder: Path) -> Iterator[tuple[SparkSessio
     finally:
         cluster.stop()
         cluster.remove()
+
+
+def lean(stage: Stage) -> Stage:
+    """The stage under contracts that know row rules only."""
+    return replace(stage, writes=tuple(replace(write, table=_lean(write.table)) for write in stage.writes))
 
 
 def _lean(table: Table) -> Table:

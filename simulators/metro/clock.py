@@ -21,6 +21,12 @@ class ServiceDay:
 
     date: date
 
+    @classmethod
+    def at(cls, moment: datetime) -> ServiceDay:
+        """The service day that an instant lies in."""
+        day = cls(moment.astimezone(OSLO).date())
+        return day if moment >= day.start else cls(day.date - timedelta(days=1))
+
     @property
     def anchor(self) -> datetime:
         return datetime.combine(self.date, time(12), OSLO).astimezone(UTC) - timedelta(hours=12)
@@ -38,6 +44,11 @@ class ServiceDay:
     def end_s(self) -> float:
         """Seconds from the anchor to the end of the day (28 h, or an hour more or less where the clock changes)."""
         return (self.end - self.anchor).total_seconds()
+
+    @property
+    def planned(self) -> datetime:
+        """When the day's timetable is published: noon of the day before, in UTC."""
+        return self.anchor - timedelta(hours=12)
 
     @property
     def compact(self) -> str:

@@ -131,12 +131,18 @@ def _slice(content: pa.Table, part: slice) -> pa.Table:
     return content.slice(part.start, part.stop - part.start)
 
 
-def land(sim: SimulatedDay, landing: Path, upto: datetime | None = None) -> dict[str, int]:
-    """Write the landing files of a day; with `upto`, those that are there by then. Returns rows per event table."""
+def land(sim: SimulatedDay, landing: Path, upto: datetime | None = None, missing_only: bool = False) -> dict[str, int]:
+    """Write the landing files of a day; with `upto`, those that are there by then. Returns rows written per event table.
+
+    `missing_only` writes what is not there yet.
+    """
     day = sim.day
-    list_tables(landing, zone.TABLES)
+    if upto is not None and upto < day.planned:
+        return {}
+    if not (missing_only and (landing / "landing.json").exists()):
+        list_tables(landing, zone.TABLES)
     for table, content in plan_tables(sim.net, sim.plans, day).items():
-        zone.write_plan_table(landing, table, day, content)
+        zone.write_plan_table(landing, table, day, content, missing_only)
 
     moves = movement_table(sim.net, sim.runs, sim.sent, sim.clocks, day)
     doors = door_table(sim.doors, day)
@@ -153,9 +159,10 @@ def land(sim: SimulatedDay, landing: Path, upto: datetime | None = None) -> dict
         event_us = event_ts.astype("datetime64[us]").astype(np.int64)
         landed[table] = zone.write_slots(
             landing, table, day, day.micros(ingest), event_us,
-            partial(_slice, content), upto,
+            partial(_slice, content), upto, missing_only,
         )  # fmt: skip
     landed["signal_reading"] = zone.write_slots(
-        landing, "signal_reading", day, day.micros(sim.readings.ingest), day.micros(sim.readings.t), rows_of, upto
-    )
+        landing, "signal_reading", day, day.micros(sim.readings.ingest), day.micros(sim.readings.t), rows_of, upto,
+        missing_only,
+    )  # fmt: skip
     return landed

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from expectations.manifest import write_manifest
+from expectations.manifest import appearing, manifest_of, write_manifest
 from simulators.metro.clock import ServiceDay
 
 SLOT_US = 300_000_000
@@ -45,8 +45,8 @@ def numbered(prefix: str, first: int, count: int, width: int = 0) -> pa.Array:
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="zstd", store_schema=False)
+    with appearing(path) as partial:
+        pq.write_table(table, partial, compression="zstd", store_schema=False)
 
 
 def iso(epoch_us: int) -> str:
@@ -56,8 +56,11 @@ def iso(epoch_us: int) -> str:
 
 
 def write_slots(landing: Path, table: str, day: ServiceDay, ingest_us: np.ndarray, event_us: np.ndarray,
-                rows: Callable[[slice], pa.Table], upto: datetime | None) -> int:  # fmt: skip
-    """Write the files of a table whose rows are sorted by arrival; returns the number of rows landed."""
+                rows: Callable[[slice], pa.Table], upto: datetime | None, missing_only: bool) -> int:  # fmt: skip
+    """Write the files of a table whose rows are sorted by arrival; returns the number of rows landed.
+
+    ``missing_only`` leaves alone what has its manifest already.
+    """
     slots = ingest_us // SLOT_US
     starts = np.flatnonzero(np.r_[True, slots[1:] != slots[:-1]]) if len(slots) else np.array([], dtype=int)
     landed = 0
@@ -69,14 +72,17 @@ def write_slots(landing: Path, table: str, day: ServiceDay, ingest_us: np.ndarra
             break
         suffix = f"-{day.compact}" if slot_us >= day_end else ""
         path = landing / table / opened.strftime("%Y-%m-%d") / f"{opened:%H%M}{suffix}.parquet"
+        if missing_only and manifest_of(path).exists():
+            continue
         write_parquet(rows(slice(begin, end)), path)
         write_manifest(path, end - begin, start=iso(event_us[begin:end].min()), end=iso(event_us[begin:end].max()))
         landed += end - begin
     return landed
 
 
-def write_plan_table(landing: Path, table: str, day: ServiceDay, content: pa.Table) -> None:
+def write_plan_table(landing: Path, table: str, day: ServiceDay, content: pa.Table, missing_only: bool) -> None:
     """One file in the folder of the UTC date on which the service day starts; no reader may skip it by time."""
     path = landing / table / f"{day.start:%Y-%m-%d}" / f"{table}.parquet"
-    write_parquet(content, path)
-    write_manifest(path, content.num_rows)
+    if not (missing_only and manifest_of(path).exists()):
+        write_parquet(content, path)
+        write_manifest(path, content.num_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -43,10 +43,9 @@ def _table(columns: str, rows: Rows, day: ServiceDay | None = None) -> pa.Table:
         names.append(name)
         arrays.append(pa.array([row[i] for row in rows], FIELD[kind]))
     if day is not None:
-        published = day.anchor - timedelta(hours=12)
         names += ["plan_version", "published_ts"]
         arrays += [pa.array([f"PLAN-{day.compact}"] * len(rows), pa.string()),
-                   pa.array([published] * len(rows), TIMESTAMP)]  # fmt: skip
+                   pa.array([day.planned] * len(rows), TIMESTAMP)]  # fmt: skip
     return pa.table(arrays, names=names)
 
 

@@ -49,7 +49,7 @@ def arrived(rows: DataFrame, of: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     folder = F.split("landing_file", "/")[1]
-    bare = {name: F.trim(name, F.lit(AROUND)) for name in ("user_id", of)}
+    bare = {name: F.btrim(name, F.lit(AROUND)) for name in ("user_id", of)}
     return rows.withColumns({"arrival_day": folder.cast("date"), **bare})
 
 

@@ -7,6 +7,7 @@ is in the contract.
 import json
 import logging
 import os
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,13 @@ def rule_entry(
     }
 
 
-def share_rules(name: str, table: Table, quarantined: int, total: int) -> list[dict[str, Any]]:
-    """The two limits on the share of rows in quarantine."""
+def share_rules(name: str, table: Table, broken: Counter[str], total: int) -> list[dict[str, Any]]:
+    """The two limits on the share of rows in quarantine; ``broken`` counts those rows by the sentence of their rule."""
+    quarantined = broken.total()
     share = quarantined / total if total else 0.0
     limits = (("max", table.max_quarantine_share, CRITICAL), ("warn", table.warn_quarantine_share, WARNING))
-    seen = f"{share:.1%} ({quarantined} of {total})"
+    why = "".join(f", most often against «{sentence}»" for sentence, _ in broken.most_common(1))
+    seen = f"{share:.1%} ({quarantined} of {total}){why}"
     return [
         rule_entry(
             name,

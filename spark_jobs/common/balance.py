@@ -1,10 +1,12 @@
 """The balance of rows: rows read = published + quarantined + duplicates + filtered by a declared filter."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spark_jobs.common.audit import rule_entry, share_rules
 from spark_jobs.common.disposition import DROPPED, DUPLICATE
+from spark_jobs.common.quarantine import in_words
 from spark_jobs.common.stage import Write
 
 if TYPE_CHECKING:
@@ -13,11 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Fates:
-    """What becomes of an output's rows. ``outside`` counts kept rows that lie outside of what the run replaces."""
+    """What becomes of an output's rows. ``outside`` counts kept rows that lie outside of what the run replaces,
+    ``broken`` those for the quarantine by the rule that each breaks.
+    """
 
     kept: int = 0
     outside: int = 0
-    quarantined: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
     filtered: dict[str, int] = field(default_factory=dict)
 
@@ -25,9 +29,7 @@ class Fates:
 def count_fates(checked: "DataFrame", scope: str) -> Fates:
     """Count an output that carries ``_broken_rule``, and ``_dropped`` where its stage leaves rows out, in one job."""
     dropped = DROPPED if DROPPED in checked.columns else f"CAST(NULL AS STRING) AS {DROPPED}"
-    marks = checked.selectExpr(
-        dropped, "_broken_rule IS NOT NULL AS broken", f"NOT coalesce({scope}, false) AS outside"
-    )
+    marks = checked.selectExpr(dropped, "_broken_rule AS broken", f"NOT coalesce({scope}, false) AS outside")
     fates = Fates()
     for row in marks.groupBy(DROPPED, "broken", "outside").count().collect():
         reason, count = row[DROPPED], row["count"]
@@ -35,37 +37,44 @@ def count_fates(checked: "DataFrame", scope: str) -> Fates:
             fates.duplicate += count
         elif reason is not None:
             fates.filtered[reason] = fates.filtered.get(reason, 0) + count
-        elif row.broken:
-            fates.quarantined += count
+        elif row.broken is not None:
+            fates.broken[row.broken] += count
         else:
             fates.kept += count
             fates.outside += count if row.outside else 0
     return fates
 
 
-def count_broken(landed: dict[str, "DataFrame"]) -> dict[str, int]:
-    """Rows of each landing table that broke a row rule, in one job."""
+def count_broken(landed: dict[str, "DataFrame"]) -> dict[str, Counter[str]]:
+    """Rows of each landing table that broke a row rule, by the rule, in one job."""
     from pyspark.sql import functions as F
 
-    parts = [frame.where("_broken_rule IS NOT NULL").select(F.lit(name).alias("t")) for name, frame in landed.items()]
+    found: dict[str, Counter[str]] = {name: Counter() for name in landed}
+    parts = [
+        frame.where("_broken_rule IS NOT NULL").select(F.lit(name).alias("t"), "_broken_rule")
+        for name, frame in landed.items()
+    ]
     if not parts:
-        return {}
+        return found
     together = parts[0]
     for part in parts[1:]:
         together = together.union(part)
-    return {row.t: row["count"] for row in together.groupBy("t").count().collect()}
+    for row in together.groupBy("t", "_broken_rule").count().collect():
+        found[row.t][row["_broken_rule"]] = row["count"]
+    return found
 
 
 def balance(
-    write: Write, name: str, published: int, fates: Fates, read: int, refused: int
+    write: Write, name: str, published: int, fates: Fates, read: int, refused: Counter[str]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The receipt's entry for one output, and the rules that prove it.
 
-    ``read`` and ``refused`` are the rows of the landing table that the output balances, and how many of those broke a
-    row rule.
+    ``read`` and ``refused`` are the rows of the landing table that the output balances, and how many of those broke which
+    row rule, by its sentence.
     """
+    broken = refused + in_words(write.table, fates.broken)
     entry: dict[str, Any] = {"published": published, "duplicate": fates.duplicate, "filtered": fates.filtered}
-    entry["quarantined"] = fates.quarantined + (refused if write.balances else 0)
+    entry["quarantined"] = broken.total()
     seen = f"kept {fates.kept}, wrote {published}"
     rules = [
         rule_entry(
@@ -93,4 +102,4 @@ def balance(
         rules.append(rule_entry(name, "row_balance", sentence, found == read, evaluated=read, observed=seen))
     # Landing files reach beyond the window: the share is one of all that was read, not of what was published.
     judged = entry.get("read", published + entry["quarantined"])
-    return entry, rules + share_rules(name, write.table, entry["quarantined"], judged)
+    return entry, rules + share_rules(name, write.table, broken, judged)

@@ -1,6 +1,7 @@
 """Builds one stage: pin the inputs, transform, split, write to the attempt's branch, audit that, sign the receipt."""
 
 import time
+from collections import Counter
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from spark_jobs.common.lake import table_name
 from spark_jobs.common.landing import Arrival, Landing
 from spark_jobs.common.ledger import Ledger, Receipt, Run
 from spark_jobs.common.ledger.renewal import renewed
-from spark_jobs.common.quarantine import derived_rows, file_rows, landed_rows, quarantine_table, replaced_rows
+from spark_jobs.common.quarantine import derived_rows, file_rows, in_words, landed_rows, quarantine_table, replaced_rows
 from spark_jobs.common.receipt import content_hash, effort, who_and_how
 from spark_jobs.common.release import finish_interrupted
 from spark_jobs.common.reuse import computed_once, forgotten_afterwards, is_kept
@@ -77,13 +78,15 @@ def _write(work: Work, outputs: tuple["DataFrame", ...]) -> None:
     work.rules += judged
     with work.phase("quarantine"):
         for name, frame in work.landed.items():
-            _quarantine_landed(work, name, frame, refused.get(name, 0))
+            _quarantine_landed(work, name, frame, refused[name].total())
     for arrival in work.arrivals.values():
         arrival.require_unchanged()
         work.rules += arrival_rules(arrival)
 
 
-def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[str, int]) -> list[dict[str, Any]]:
+def _write_output(
+    work: Work, write: Write, output: "DataFrame", refused: dict[str, Counter[str]]
+) -> list[dict[str, Any]]:
     """Split one output, publish the valid rows on the branch and the rest in quarantine; the rules that account for
     every row.
     """
@@ -104,9 +107,10 @@ def _write_output(work: Work, write: Write, output: "DataFrame", refused: dict[s
     if write.table.replace.kind == "state":
         work.tables[name]["state_tag"] = f"ds_{work.run.window.last_day:%Y%m%d}"
     rows = derived_rows(checked, write.table, work.run.run_key, work.stage.name, work.run.window)
-    _quarantine(work, write.table, rows, fates.quarantined, None)
-    published, broken_on_landing = work.tables[name]["rows"], refused.get(write.balances or "", 0)
-    work.balance[name], rules = balance(write, name, published, fates, _read(work, write), broken_on_landing)
+    _quarantine(work, write.table, rows, fates.broken.total(), None)
+    published, landed = work.tables[name]["rows"], write.balances
+    told = in_words(work.arrivals[landed].table, refused[landed]) if landed else Counter()
+    work.balance[name], rules = balance(write, name, published, fates, _read(work, write), told)
     return rules
 
 

@@ -2,6 +2,7 @@
 replayed.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from expectations.contract import Column, Table, sql_text, whole
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+# What the name of a table's quarantine ends in, before its tier.
+QUARANTINE = "__quarantine"
 _COLUMNS = (
     Column("run_key", "string", "run that found the row last", metadata=True),
     Column("stage", "string", "stage that refused the row"),
@@ -30,7 +33,7 @@ def quarantine_table(table: Table) -> Table:
     """The contract of ``<table>__quarantine``."""
     return Table(
         pipeline=table.pipeline,
-        name=f"{table.name}__quarantine",
+        name=f"{table.name}{QUARANTINE}",
         meaning=f"Rows of {table.name} that broke a row rule, with the reason.",
         key=(),
         columns=_COLUMNS,
@@ -39,12 +42,22 @@ def quarantine_table(table: Table) -> Table:
     )
 
 
-def reasons_sql(table: Table, rule: str = "_broken_rule") -> str:
-    """SQL that turns a broken rule's name into its sentence."""
+def reasons(table: Table) -> dict[str, str]:
+    """For each rule that one row can break, its sentence."""
     said = {f"{column.name}:type": f"{column.name} can be read as {column.type}." for column in table.columns}
     said |= {READABLE: "The line has as many fields as the header, in UTF-8."}
-    said |= {r.name: r.sentence for r in table.row_rules()}
-    cases = " ".join(f"WHEN {sql_text(name)} THEN {sql_text(sentence)}" for name, sentence in said.items())
+    return said | {rule.name: rule.sentence for rule in table.row_rules()}
+
+
+def in_words(table: Table, broken: Counter[str]) -> Counter[str]:
+    """Rows counted by the rule that they break, counted by its sentence."""
+    said = reasons(table)
+    return Counter({said.get(rule, rule): count for rule, count in broken.items()})
+
+
+def reasons_sql(table: Table, rule: str = "_broken_rule") -> str:
+    """SQL that turns a broken rule's name into its sentence."""
+    cases = " ".join(f"WHEN {sql_text(name)} THEN {sql_text(sentence)}" for name, sentence in reasons(table).items())
     return f"CASE {rule} {cases} ELSE {rule} END"
 
 

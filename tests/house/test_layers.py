@@ -1,4 +1,8 @@
-"""Dependencies run one way: dags, plugins/signalbox, spark_jobs, expectations; simulators know expectations only."""
+"""Dependencies run one way: dags, plugins/signalbox, spark_jobs, expectations; simulators know expectations only.
+
+platform_local stands beside that line: it starts what the others are, and knows the ledger's schema, Spark's settings and, for the
+world of `make up`, the simulators. Of DAGs and the plugin it knows nothing but names: Airflow loads them.
+"""
 
 import ast
 import re
@@ -21,8 +25,9 @@ MAY_IMPORT = {
     "spark_jobs": {"spark_jobs", "expectations", "platform_local", "simulators"},
     "expectations": {"expectations"},
     "simulators": {"simulators", "expectations"},
+    "platform_local": {"platform_local", "spark_jobs", "simulators", "expectations"},
 }
-KNOW_NO_AIRFLOW = ("spark_jobs", "expectations", "simulators")
+KNOW_NO_AIRFLOW = ("spark_jobs", "expectations", "simulators", "platform_local")
 NOT_ON_CONNECT = {"sparkContext", "rdd", "_jvm", "_jsc", "_jdf", "_sc"}
 CLOCKS = {"now", "utcnow", "today", "current_timestamp", "current_date", "localtimestamp", "time_ns", "monotonic"}
 

@@ -14,9 +14,9 @@ from platform_local import jars
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
 from platform_local.service_day import SCHEDULE_UNTIL, land_anew
+from platform_local.slack_standin import SlackStandin, slack_standin
 from platform_local.supervisor import Platform
 from spark_jobs.common.ledger import Ledger
-from tests.platform.slack_standin import SlackStandin, slack_standin
 
 DAGS = ("metro_live", "metro_nightly")
 

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from signalbox import alerts
 
-from tests.platform.slack_standin import SlackStandin, slack_standin
+from platform_local.slack_standin import TOKEN, SlackStandin, slack_standin
 
 LOG_URL = "http://127.0.0.1:8080/dags/metro_live/runs/manual__1/tasks/movements.checkpoint?try_number=1"
 SENTENCE = "Stage movements, rule key: a train is in one place at a time. Observed: 3."
@@ -49,6 +49,14 @@ def test_it_says_what_failed_why_for_which_window_and_where_to_read_on(slack):
         "Run: manual__1",
         f"Log: {LOG_URL}",
     ]
+
+
+def test_a_stand_in_tells_each_message_as_it_comes():
+    said: list[str] = []
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    body = b'{"channel": "#signalbox", "text": "metro_live failed"}'
+    assert SlackStandin(say=said.append).judge("/api/chat.postMessage", headers, body)[0] == 200
+    assert [line.splitlines()[1] for line in said] == ["metro_live failed"]
 
 
 def test_text_from_data_mentions_nobody_and_marks_nothing_up(slack):

@@ -14,6 +14,7 @@ from expectations.contract import WARNING, Column, Rule, Table, keys
 from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger, Run
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
+from spark_jobs.common.refused import in_quarantine
 from spark_jobs.common.release import release
 from spark_jobs.common.stage import FromRun, Landed, Quarantined, Released, Stage, Write
 from spark_jobs.common.window import Window
@@ -338,6 +339,27 @@ def test_quarantine_warns_above_one_percent_and_blocks_above_fifteen(world: Worl
         "read": 100,
     }
     assert world.ledger.checkpoint(run.run_key, "clean").status == status
+
+
+def test_a_blocked_stage_names_the_rule_that_most_rows_break_and_its_refused_rows_can_be_seen(world: World) -> None:
+    rows = events(10)
+    rows.loc[:2, "value"], rows.loc[3, "value"] = 101.0, -1.0
+    land(world.root, rows)
+    run = world.open()
+    world.build(world.clean, run)
+    assert "40.0% (4 of 10), most often against «value is at most 100 A.»" in (
+        world.ledger.checkpoint(run.run_key, "clean").sentence
+    )
+    receipt = world.ledger.newest_blocked(world.slug)
+    assert receipt is not None
+    name, *lines = in_quarantine(world.spark, receipt)
+    assert name == f"{world.table('event__quarantine')}:"
+    assert [line.split(maxsplit=2) for line in lines[:2]] == [
+        ["3", "value:maximum", "value is at most 100 A."],
+        ["1", "value:minimum", "value is at least 0 A."],
+    ]
+    assert lines[2].startswith('  event/2024-03-12/a.parquet row 0: {"event_id":') and len(lines) == 6
+    assert world.ledger.newest_blocked("nobody") is None
 
 
 def test_ten_percent_of_garbage_is_quarantined_with_reasons_and_the_rest_flows(world: World) -> None:

@@ -46,6 +46,15 @@ def test_a_secret_of_ones_own_stays_and_missing_ones_are_added(caller, tmp_path)
     assert (tmp_path / "env").stat().st_mode & 0o777 == 0o600
 
 
+def test_where_no_slack_is_set_messages_go_to_the_stand_in(caller):
+    settings = Settings(caller)
+    connection = json.loads(settings.environment()["AIRFLOW_CONN_SLACK_DEFAULT"])
+    assert not settings.has_slack
+    assert connection["extra"]["base_url"] == f"http://127.0.0.1:{settings.port('slack')}/api/"
+    own = Settings({**caller, "AIRFLOW_CONN_SLACK_DEFAULT": "slack://:t@"})
+    assert (own.has_slack, own.environment()["AIRFLOW_CONN_SLACK_DEFAULT"]) == (True, "slack://:t@")
+
+
 def test_the_ui_password_is_the_one_in_the_password_file_of_airflow(caller, tmp_path):
     settings = Settings(caller)
     file = Path(settings.environment()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
@@ -109,7 +118,9 @@ def test_an_unknown_name_in_a_setting_is_an_error_not_an_empty_string():
         substitute("${HOUSE}", {"HOME": "/h"})
 
 
-@pytest.mark.parametrize("name", ["SIGNALBOX_API_PORT", "SIGNALBOX_CONNECT_PORT", "SIGNALBOX_PG_PORT"])
+@pytest.mark.parametrize(
+    "name", ["SIGNALBOX_API_PORT", "SIGNALBOX_CONNECT_PORT", "SIGNALBOX_PG_PORT", "SIGNALBOX_SLACK_PORT"]
+)
 def test_a_taken_port_is_one_sentence_that_names_its_setting(caller, name):
     chosen = {key: str(free_port()) for key in environment.PORTS}
     with socket.create_server(("127.0.0.1", int(chosen[name]))):

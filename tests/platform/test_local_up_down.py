@@ -37,7 +37,7 @@ class World:
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(OURS) or key == "SIGNALBOX_MAVEN_REPO"
         }
-        self.ports = {f"SIGNALBOX_{name}_PORT": free_port() for name in ("API", "CONNECT", "PG")}
+        self.ports = {f"SIGNALBOX_{name}_PORT": free_port() for name in ("API", "CONNECT", "PG", "SLACK")}
         self.environ = {
             **kept,
             "SIGNALBOX_HOME": str(self.folder / "home"),
@@ -86,10 +86,17 @@ def world(tmp_path_factory):
 
 
 def test_it_says_what_became_healthy_and_where_to_sign_in(world):
-    for component in ("postgres", "connect", "api-server", "scheduler", "dag-processor", "triggerer"):
+    for component in ("postgres", "connect", "slack", "world", "api-server", "scheduler", "dag-processor", "triggerer"):
         assert re.search(rf"^  {component} +healthy +\d+\.\d s$", world.said, re.MULTILINE)
     password = read_env_file(world.folder / "env")["SIGNALBOX_UI_PASSWORD"]
     assert f"http://127.0.0.1:{world.ports['SIGNALBOX_API_PORT']}   user admin   password {password}" in world.said
+
+
+def test_it_says_where_the_world_is_and_where_slacks_messages_are(world):
+    home = world.folder / "home"
+    assert f"Slack      none is set: its messages are in {home}/log/slack.log" in world.said
+    assert "world      metro in Europe/Oslo, scale 0.05 of the full day, seed 1;" in world.said
+    assert list((home / "landing" / "signal_reading").rglob("*.parquet"))
 
 
 def test_it_is_healthy_within_90_seconds(world):

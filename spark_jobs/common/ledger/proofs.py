@@ -44,6 +44,15 @@ def first_receipt(connection: Connection, pipeline: str, tier: str, window: Wind
     return Receipt(*row) if row else None
 
 
+def newest_blocked(connection: Connection, pipeline: str) -> Receipt | None:
+    """The receipt that a checkpoint of the pipeline blocked last."""
+    of_pipeline = select(s.run.c.run_key).where(s.run.c.pipeline == pipeline)
+    blocked = (s.verdict.c.status == "block") & s.verdict.c.run_key.in_(of_pipeline)
+    query = select(*_RECEIPT).join(s.verdict, s.verdict.c.receipt_id == s.receipt.c.receipt_id).where(blocked)
+    row = connection.execute(query.order_by(s.verdict.c.verdict_id.desc()).limit(1)).one_or_none()
+    return Receipt(*row) if row else None
+
+
 def passed(connection: Connection, run_key: str, stage: str) -> Receipt:
     """The stage's newest receipt; raises ``Blocked`` unless that very receipt has passed, or was overridden."""
     receipt = newest_receipt(connection, run_key, stage)

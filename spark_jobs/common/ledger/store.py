@@ -165,6 +165,11 @@ class Ledger:
         with self._engine.begin() as connection:
             return proofs.first_receipt(connection, pipeline, tier, window, stage)
 
+    def newest_blocked(self, pipeline: str) -> Receipt | None:
+        """The receipt that a checkpoint of the pipeline blocked last."""
+        with self._engine.begin() as connection:
+            return proofs.newest_blocked(connection, pipeline)
+
     def checkpoint(self, run_key: str, stage: str) -> Verdict:
         """Judge the newest attempt's receipt and record the verdict."""
         with self._engine.begin() as connection:

@@ -1,0 +1,256 @@
+"""Data that breaks a named rule: twins of landing files whose rows are wrong in one way, and their removal.
+
+A twin lies beside the file that it copies and bears the rule in its name, so half of what a run reads there is wrong. No other
+file is touched, but for a mention in `landing.json` of a table that was not supplied before: once the twins are gone the landing
+zone is what it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from expectations import metro as contracts
+from expectations.contract import CRITICAL, LONGEST_TEXT, Column, Rule, Table
+from expectations.manifest import list_tables, manifest_of, write_manifest
+from expectations.metro import movement_event, movements, signal_reading, timetable, visits
+from simulators.metro.clock import ServiceDay
+from simulators.metro.landing import write_parquet
+
+PLANTED = ".planted-"
+PLAN_TABLES = ("trips", "stop_times", "calendar", "calendar_dates", "stops", "routes")
+
+Change = Callable[[pa.Table], pa.Table]
+# Where a planted file lies, its rows, and what its manifest says of its times.
+Planted = tuple[Path, pa.Table, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Break:
+    """One rule, the stage that it blocks, and the files that break it for a time."""
+
+    table: Table
+    rule: Rule
+    stage: str
+    files: Callable[[Path, datetime, datetime], Iterator[Planted]]
+
+    @property
+    def name(self) -> str:
+        return f"{self.table.name}.{self.rule.name}"
+
+
+def plant(landing: Path, name: str, start: datetime, end: datetime) -> list[Path]:
+    """Break a rule for the runs that read the landing files of this time; the files that were added."""
+    paths = []
+    for source, rows, times in BREAKS[name].files(landing, start, end):
+        path = source.with_name(f"{source.stem}{_mark(name)}.parquet")
+        write_parquet(rows, path)
+        write_manifest(path, rows.num_rows, **times)
+        paths.append(path)
+        _supply(landing, path.parent.parent.name)
+    return paths
+
+
+def mend(landing: Path, name: str | None = None) -> list[Path]:
+    """Take away what was planted against a rule, or against any; the files that are gone."""
+    paths = sorted(landing.glob(f"*/*/*{_mark(name) if name else f'{PLANTED}*'}.parquet"))
+    for path in paths:
+        path.unlink()
+        manifest_of(path).unlink(missing_ok=True)
+        _withdraw(landing, path.parent)
+    return paths
+
+
+def unbreakable() -> dict[str, list[str]]:
+    """Why a critical rule cannot be broken from the landing zone, and the rules of which that is true."""
+    found: dict[str, list[str]] = {}
+    for table in contracts.ALL:
+        for rule in (*table.row_rules(), *table.suite_rules()):
+            name = f"{table.name}.{rule.name}"
+            if rule.severity == CRITICAL and name not in BREAKS:
+                found.setdefault(_why_not(table, rule), []).append(name)
+    return found
+
+
+# -- files
+
+
+def _twins(changes: Mapping[str, Change]) -> Callable[[Path, datetime, datetime], Iterator[Planted]]:
+    """Twins of the files of these landing tables, each table's rows changed in its own way."""
+
+    def files(landing: Path, start: datetime, end: datetime) -> Iterator[Planted]:
+        for table, change in changes.items():
+            for path in _files_of(landing / table, start, end):
+                times = {key: said for key, said in _manifest(path).items() if key in ("start", "end")}
+                yield path, change(pq.read_table(path)), times
+
+    return files
+
+
+def _files_of(folder: Path, start: datetime, end: datetime) -> Iterator[Path]:
+    """The whole files whose rows lie in this time; those of the plan, which say no time, by the day of their folder."""
+    for path in sorted(folder.glob("*/*.parquet")):
+        if PLANTED in path.name or not manifest_of(path).exists():
+            continue
+        said = _manifest(path)
+        if "start" in said:
+            if datetime.fromisoformat(said["start"]) < end and datetime.fromisoformat(said["end"]) >= start:
+                yield path
+        elif start.date().isoformat() <= path.parent.name <= end.date().isoformat():
+            yield path
+
+
+def _observed_twice(landing: Path, start: datetime, end: datetime) -> Iterator[Planted]:
+    """Another system that counts two visits of one run as the same."""
+    moment = end - timedelta(minutes=1)
+    visit = {
+        "service_date": ServiceDay.at(moment).date, "run_id": "planted", "line_id": "L1", "corridor_group": "planted",
+        "direction_id": 0, "stop_id": "PLANTED", "station_id": "PLANTED", "visit_seq": 0, "arrival_ts": moment,
+        "departure_ts": moment + timedelta(seconds=30), "revenue": True,
+    }  # fmt: skip
+    rows = pa.Table.from_pylist([{"visit_id": name, **visit} for name in ("planted-1", "planted-2")])
+    times = {"start": moment.isoformat(), "end": moment.isoformat()}
+    yield landing / "observed_visit" / f"{moment:%Y-%m-%d}" / f"{moment:%H%M}.parquet", rows, times
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    return dict(json.loads(manifest_of(path).read_text()))
+
+
+def _mark(name: str) -> str:
+    return PLANTED + re.sub(r"[^\w.]+", "-", name)
+
+
+def _supplied(landing: Path) -> list[str]:
+    listing = landing / "landing.json"
+    return list(json.loads(listing.read_text())["tables"]) if listing.exists() else []
+
+
+def _supply(landing: Path, table: str) -> None:
+    """A table that landing.json does not name is one that nobody reads."""
+    if (names := _supplied(landing)) and table not in names:
+        list_tables(landing, [*names, table])
+
+
+def _withdraw(landing: Path, folder: Path) -> None:
+    """Take back what only planted files had made necessary: their folder and the mention in landing.json."""
+    table = folder.parent
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    if not any(table.iterdir()):
+        table.rmdir()
+        list_tables(landing, [name for name in _supplied(landing) if name != table.name])
+
+
+# -- changes
+
+
+def _with(column: str, value_of: Callable[[pa.Table], Any]) -> Change:
+    """Every row with another value in a column."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        at = rows.schema.get_field_index(column)
+        return rows.set_column(at, rows.schema.field(at), value_of(rows))
+
+    return change
+
+
+def _all(column: str, value: Any) -> Change:
+    return _with(column, lambda rows: pa.array([value] * rows.num_rows, rows.schema.field(column).type))
+
+
+def _both(*changes: Change) -> Change:
+    def change(rows: pa.Table) -> pa.Table:
+        for one in changes:
+            rows = one(rows)
+        return rows
+
+    return change
+
+
+def _later(column: str, than: str, by: timedelta) -> Change:
+    return _with(column, lambda rows: pc.add(rows[than], pa.scalar(by, pa.duration("us"))))
+
+
+def _beyond(column: Column, kind: str) -> Change:
+    """One step beyond what a column's own description allows."""
+    text = "x" * (LONGEST_TEXT + 1)
+    values: dict[str, Any] = {
+        "present": None,
+        "text": [text] if column.type.startswith("array") else text,
+        "number": float("nan"),
+        "minimum": (column.minimum or 0) - 1,
+        "maximum": (column.maximum or 0) + 1,
+        "allowed": "something else",
+    }
+    return _all(column.name, values[kind])
+
+
+def _on_another_section(rows: pa.Table) -> pa.Table:
+    """Messages of their own, which do not pass for repeats, from a section that no register knows."""
+    own = _with("event_id", lambda rows: pc.binary_join_element_wise("planted", rows["event_id"], "-"))
+    return _both(own, _all("section_id", "NOWHERE"))(rows)
+
+
+_REPUBLISHED = _both(_all("plan_version", "PLANTED"), _later("published_ts", "published_ts", timedelta(seconds=1)))
+
+
+def _plan_with(change: Change) -> dict[str, Change]:
+    """A version of the plan that takes the place of the day's own, with other stop times."""
+    return dict.fromkeys(PLAN_TABLES, _REPUBLISHED) | {"stop_times": _both(_REPUBLISHED, change)}
+
+
+# -- the rules
+
+_STATED: dict[str, Change] = {
+    "movement_event.not_from_the_future": _later("event_ts", "ingest_ts", timedelta(seconds=6)),
+    "movement_event.not_too_late": _later("event_ts", "ingest_ts", -timedelta(days=8)),
+    "signal_reading.not_from_the_future": _later("reading_ts", "ingest_ts", timedelta(seconds=6)),
+    "signal_reading.not_too_late": _later("reading_ts", "ingest_ts", -timedelta(days=8)),
+    "signal_reading.value_fits_metric": _both(_all("metric", "STATE"), _all("value_str", None)),
+}
+
+
+def _row_rules(table: Table, stage: str) -> Iterator[Break]:
+    """The rules of a landing table whose refused rows count against its stage."""
+    for rule in table.row_rules():
+        column, _, kind = rule.name.partition(":")
+        change = _STATED.get(f"{table.name}.{rule.name}") or _beyond(table[column], kind)
+        yield Break(table, rule, stage, _twins({table.name: change}))
+
+
+def _breaks() -> Iterator[Break]:
+    yield from _row_rules(movement_event.TABLE, "movements")
+    yield from _row_rules(signal_reading.TABLE, "readings")
+    known = movements.TABLE.rule("known_section")
+    yield Break(movements.TABLE, known, "movements", _twins({"movement_event": _on_another_section}))
+    for rule, column, clock in (
+        ("arrival_first", "arrival_time", "99:59:59"),
+        ("planned_departure_s:maximum", "departure_time", "49:00:00"),
+    ):
+        plan = _plan_with(_all(column, clock))
+        yield Break(timetable.TABLE, timetable.TABLE.rule(rule), "timetable", _twins(plan))
+    once = visits.TABLE.rule(f"unique:{','.join(visits.TABLE.key)}")
+    yield Break(visits.TABLE, once, "visits", _observed_twice)
+
+
+BREAKS = {one.name: one for one in _breaks()}
+
+_KEPT_APART = "its rows go to quarantine, but no share of this landing table is judged: the run goes on without them"
+_ONE_OF_EACH = "its stage keeps, or makes, one row of each key"
+_COMPUTED = "it is about what its stage computes: no landing file that the contracts admit is known to break it, or to break enough"
+
+
+def _why_not(table: Table, rule: Rule) -> str:
+    if table.landing:
+        return _KEPT_APART
+    return _ONE_OF_EACH if rule.name.startswith("unique:") else _COMPUTED
