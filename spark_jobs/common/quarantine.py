@@ -24,7 +24,12 @@ _COLUMNS = (
     Column("reason", "string", "the rule as a sentence"),
     Column("source_file", "string", "landing file, below the landing folder", nullable=True),
     Column("source_row", "bigint", "row of that file, from 0", nullable=True),
-    Column("scope_start", "timestamp", "start of the run's window, for rows that came from no file", nullable=True),
+    Column(
+        "scope_start",
+        "timestamp",
+        "the row's time in the run's window, else where that starts, for rows from no file",
+        nullable=True,
+    ),
     Column("row", "string", "the row as JSON, as it was read"),
 )
 
@@ -88,9 +93,20 @@ def derived_rows(frame: "DataFrame", table: Table, run_key: str, stage: str, win
         "_broken_rule AS rule",
         f"{reasons_sql(table)} AS reason",
         *source,
-        f"{instant_sql(window.start)} AS scope_start",
+        f"{_own_time_sql(table, window)} AS scope_start",
         f"to_json(struct({columns})) AS row",
     )
+
+
+def _own_time_sql(table: Table, window: Window) -> str:
+    """SQL for the time by which a later run of a part of the window replaces a row: its own where that lies inside. A date
+    tells it where the window is made of whole days, else nobody knows here when its day began.
+    """
+    start, end = instant_sql(window.start), instant_sql(window.end)
+    kinds = ("timestamp", "date") if window.is_whole_days else ("timestamp",)
+    told = [name for name in table.replace.columns if table[name].type in kinds]
+    own = f"CAST(`{told[0]}` AS TIMESTAMP)" if told else start
+    return f"CASE WHEN {own} >= {start} AND {own} < {end} THEN {own} ELSE {start} END"
 
 
 def refused_rows(rows: "DataFrame", table: Table, run_key: str, stage: str) -> "DataFrame":

@@ -16,8 +16,8 @@ CATALOG = "lake"
 # the JVM interprets unless it is told to compile it all the same.
 MANY_ROWS_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=256m -XX:+UseParallelGC"
 JAVA_OPTIONS = f"-XX:TieredStopAtLevel=1 {MANY_ROWS_JAVA_OPTIONS}"
-# Of compressed landing files; some million rows. From here on the second compiler saves more than it costs.
-MANY_BYTES = 50_000_000
+# Of compressed landing files; a million rows or more. From here on the second compiler saves more than it costs.
+MANY_BYTES = 20_000_000
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
