@@ -27,8 +27,11 @@ _COUNTS = {column.name: "Int64" for column in air_index.TABLE.columns if column.
 
 
 def as_of(read: Read) -> date | None:
-    """The day at the end of which the index was computed; None before the first."""
-    return max(read("air_run_audit")["ds"], default=None)
+    """The day at the end of which the index was computed that is shown; None before the first.
+
+    After a rollback that is not the newest that was computed. An index without a cell tells no day: then the newest run does.
+    """
+    return max(read("air_index")["ds"], default=None) or max(read("air_run_audit")["ds"], default=None)
 
 
 def subtitle(read: Read) -> str:
@@ -40,12 +43,12 @@ def subtitle(read: Read) -> str:
 
 
 def sections(read: Read) -> list[Section]:
-    """The page's sections in reading order; the index is read once, for it may have millions of cells."""
+    """The page's sections in reading order."""
     index, day = read("air_index"), as_of(read)
     segments, pixels = shown.on(read("segments"), day), read("pixels")
     cells = shown.cells(index, segments, pixels)
     return [
-        report_run.at_a_glance(read("air_run_audit"), index),
+        report_run.at_a_glance(read("air_run_audit"), index, day),
         report_index.top(index, cells),
         report_index.heatmap(shown.grid(index, segments, pixels)),
         report_index.volcano(cells),

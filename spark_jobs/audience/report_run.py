@@ -1,5 +1,7 @@
 """Sections on the run: what it had before it, and why an index is shown, hidden or withheld."""
 
+from datetime import date
+
 import pandas as pd
 
 from expectations.audience import statuses
@@ -25,12 +27,13 @@ MEANINGS = {
 }
 
 
-def at_a_glance(audit: pd.DataFrame, index: pd.DataFrame) -> Section:
-    """How much there is, and what was left out."""
+def at_a_glance(audit: pd.DataFrame, index: pd.DataFrame, day: date | None) -> Section:
+    """How much there was on the day of the index, and what was left out."""
     title = "At a glance"
-    if audit.empty:
+    of_day = audit[audit["ds"] == day]
+    if of_day.empty:
         return nothing(title, "no run has been served yet")
-    run = audit.sort_values("ds").iloc[-1]
+    run = of_day.iloc[0]
     counts = index["status"].value_counts()
     figures: list[tuple[str, object]] = [
         ("Day", str(run["ds"])[:10]),

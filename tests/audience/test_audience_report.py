@@ -121,6 +121,12 @@ def test_the_header_tells_the_newest_day_its_users_and_what_was_left_out() -> No
     assert report.as_of(marts()) == DAY
 
 
+def test_after_a_rollback_the_header_tells_the_day_of_the_index_that_is_shown() -> None:
+    before = marts(air_index=[{**row, "ds": date(2024, 2, 8)} for row in INDEX])
+    assert report.as_of(before) == date(2024, 2, 8)
+    assert section("At a glance", before).says.startswith("2024-02-08. Users: 1,900,")
+
+
 def test_every_status_is_told_in_words() -> None:
     assert set(report_run.MEANINGS) == set(statuses.STATUSES)
     found = section("What the statuses mean", marts())

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -34,7 +35,9 @@ def write(slug: str, folder: Path, tables: Path | None = None) -> list[Path]:
     from spark_jobs.common.report.spreadsheet import csv_parts
 
     module = _module(slug)
-    with frames.exported(tables) if tables else frames.served(slug) as read:
+    with frames.exported(tables) if tables else frames.served(slug) as read_anew:
+        # Several parts of a page ask for the same rows, of which there may be millions.
+        read = cache(read_anew)
         html = page(module.TITLE, module.subtitle(read), module.sections(read), module.as_of(read))
         files = module.files(read)
     folder.mkdir(parents=True, exist_ok=True)
