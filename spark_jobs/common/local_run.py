@@ -23,7 +23,7 @@ from spark_jobs.common.ledger import Ledger, Release, Run
 from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.release import release
 from spark_jobs.common.session import spark_session
-from spark_jobs.common.spark_conf import java_options
+from spark_jobs.common.spark_conf import sized_for
 from spark_jobs.common.window import Window
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run_locally(args: argparse.Namespace) -> None:
     params = pipelines.params(args.slug, args.cadence, args.param)
     with private_lake(args.lake) as home:
         landing = Landing(args.landing, home / "staging")
-        os.environ.setdefault("SIGNALBOX_JAVA_OPTIONS", java_options(_size(args.landing)))
+        os.environ |= sized_for(_size(args.landing)) | os.environ
         ledger = Ledger.from_environment()
         ledger.migrate()
         windows = [window]

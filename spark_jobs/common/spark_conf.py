@@ -43,9 +43,11 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def java_options(landed_bytes: int) -> str:
-    """Options of a JVM that will read so much from the landing zone."""
-    return MANY_ROWS_JAVA_OPTIONS if landed_bytes > MANY_BYTES else JAVA_OPTIONS
+def sized_for(landed_bytes: int) -> dict[str, str]:
+    """What a session that will read so much from the landing zone wants of its environment, unless that says otherwise."""
+    if landed_bytes <= MANY_BYTES:
+        return {}
+    return {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, "SIGNALBOX_DRIVER_MEMORY": "3g"}
 
 
 def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
