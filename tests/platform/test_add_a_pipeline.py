@@ -48,7 +48,7 @@ def walk(copy: Path) -> None:
             assert missing == [], printed
 
 
-@pytest.mark.long
+@pytest.mark.heavy
 @pytest.mark.timeout(1200)
 def test_the_page_leads_from_nothing_to_a_released_table(tmp_path: Path) -> None:
     copy = clean_copy(tmp_path / "signalbox")
