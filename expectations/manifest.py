@@ -36,9 +36,17 @@ def write_manifest(path: Path, rows: int, **said: str) -> None:
     _write(manifest_of(path), {"rows": rows, "sha256": digest, "time_zone": "UTC"} | said)
 
 
-def list_tables(landing: Path, names: Iterable[str]) -> None:
-    """The tables that are supplied, even those without a row."""
-    _write(landing / "landing.json", {"tables": sorted(names)})
+def listed(landing: Path) -> set[str]:
+    """The tables that are supplied by the landing folder's own word; without one, those that have a folder."""
+    listing = landing / "landing.json"
+    if listing.exists():
+        return set(json.loads(listing.read_text())["tables"])
+    return {path.name for path in landing.glob("[!_]*") if path.is_dir()}
+
+
+def list_tables(landing: Path, names: Iterable[str], of: Iterable[str]) -> None:
+    """Which ``of`` these tables are supplied, even without a row; what is said of others, other pipelines' too, stays."""
+    _write(landing / "landing.json", {"tables": sorted(listed(landing) - set(of) | set(names))})
 
 
 def _write(path: Path, document: object) -> None:

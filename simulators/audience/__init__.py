@@ -77,7 +77,7 @@ def simulate(args: argparse.Namespace) -> None:
     }
     landed, planted = land_events(model, args.landing)
     counts |= landed
-    list_tables(args.landing, counts)
+    list_tables(args.landing, counts, of=counts)
     planted.append(planted_ids("segment_dim", "moved", moved))
     for name, rows in write_truth(model, planted, args.landing, args.truth).items():
         print(f"wrote {name}: {rows:,} rows", flush=True)

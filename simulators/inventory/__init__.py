@@ -79,7 +79,7 @@ def simulate(args: argparse.Namespace) -> None:
     }  # fmt: skip
     place = Path(f"{LAST_MONTH + 1}-01") / f"{preset.name}.parquet"
     counts = {table.name: land(table, batches[table.name], args.landing / table.name / place) for table in LANDING}
-    list_tables(args.landing, counts)
+    list_tables(args.landing, counts, of=counts)
     args.truth.mkdir(parents=True, exist_ok=True)
     tables = {
         "gt_materials": truth.materials(world),

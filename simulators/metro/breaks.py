@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from expectations import metro as contracts
 from expectations.contract import CRITICAL, LONGEST_TEXT, Column, Rule, Table
-from expectations.manifest import list_tables, manifest_of, write_manifest
+from expectations.manifest import list_tables, listed, manifest_of, write_manifest
 from expectations.metro import movement_event, movements, signal_reading, timetable, visits
 from simulators.metro.clock import ServiceDay
 from simulators.metro.landing import write_parquet
@@ -130,15 +130,10 @@ def _mark(name: str) -> str:
     return PLANTED + re.sub(r"[^\w.]+", "-", name)
 
 
-def _supplied(landing: Path) -> list[str]:
-    listing = landing / "landing.json"
-    return list(json.loads(listing.read_text())["tables"]) if listing.exists() else []
-
-
 def _supply(landing: Path, table: str) -> None:
     """A table that landing.json does not name is one that nobody reads."""
-    if (names := _supplied(landing)) and table not in names:
-        list_tables(landing, [*names, table])
+    if table not in listed(landing):
+        list_tables(landing, [table], of=[table])
 
 
 def _withdraw(landing: Path, folder: Path) -> None:
@@ -148,7 +143,8 @@ def _withdraw(landing: Path, folder: Path) -> None:
         folder.rmdir()
     if not any(table.iterdir()):
         table.rmdir()
-        list_tables(landing, [name for name in _supplied(landing) if name != table.name])
+        if table.name in listed(landing):
+            list_tables(landing, [], of=[table.name])
 
 
 # -- changes

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from expectations.manifest import list_tables
+from expectations.manifest import list_tables, listed
+from expectations.metro import LANDING
 from simulators.metro import landing as zone
 from simulators.metro.clock import ServiceDay, stream
 from simulators.metro.disruption import arrange
@@ -139,8 +140,8 @@ def land(sim: SimulatedDay, landing: Path, upto: datetime | None = None, missing
     day = sim.day
     if upto is not None and upto < day.planned:
         return {}
-    if not (missing_only and (landing / "landing.json").exists()):
-        list_tables(landing, zone.TABLES)
+    if not (missing_only and set(zone.TABLES) <= listed(landing)):
+        list_tables(landing, zone.TABLES, of=(table.name for table in LANDING))
     for table, content in plan_tables(sim.net, sim.plans, day).items():
         zone.write_plan_table(landing, table, day, content, missing_only)
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from expectations.audience import LANDING
 from expectations.manifest import list_tables, write_manifest
 from spark_jobs.audience.complete_journey import (
     ADD,
@@ -58,7 +59,7 @@ def import_complete_journey(args: argparse.Namespace) -> None:
     for name, rows in dims.items():
         _write(rows, args.landing / name / first.isoformat() / "completejourney.parquet")
     days = {name: _write_by_day(rows, args.landing / name) for name, rows in events.items()}
-    list_tables(args.landing, events | dims)
+    list_tables(args.landing, events | dims, of=(table.name for table in LANDING))
     print(", ".join(f"{name} {rows.num_rows:,}" for name, rows in (events | dims).items()))
     print(f"Landed from {first} to {max(days.values())}.")
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from expectations.inventory import LANDING
 from expectations.manifest import list_tables, write_manifest
 
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
@@ -51,7 +52,7 @@ def import_monthly(args: argparse.Namespace) -> None:
     }
     for name, rows in tables.items():
         _write(rows, args.landing / name / arrived.isoformat() / f"{args.demand.stem}.parquet")
-    list_tables(args.landing, tables)
+    list_tables(args.landing, tables, of=(table.name for table in LANDING))
     print(
         f"Landed {tables['material_master'].num_rows:,} items with {tables['monthly_demand'].num_rows:,} observed months;"
         f" a run whose window lies on {arrived} or later takes them."

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from expectations.manifest import list_tables, write_manifest
+from expectations.metro import LANDING
 
 OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
 OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
@@ -114,7 +115,7 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
     for name, frame in tables.items():
         _write(frame, name, args.landing, day)
-    list_tables(args.landing, tables)
+    list_tables(args.landing, tables, of=(table.name for table in LANDING))
     _write_truth(observed, visits, args.truth or args.landing / "_truth")
 
 
