@@ -1,0 +1,62 @@
+"""Audience under a real scheduler: a day whose day before is missing waits, says why, and goes on once that day has run."""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from platform_local.airflow_api import Run
+from spark_jobs.__main__ import main
+from tests.platform.conftest import Stack
+
+pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
+
+DAG = "audience_nightly"
+DAYS = [date(2024, 3, 8), date(2024, 3, 9), date(2024, 3, 10)]
+
+
+def interval(day: date) -> tuple[datetime, datetime]:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + timedelta(days=1)
+
+
+def log_of(stack: Stack, run: Run, name: str) -> str:
+    """All that a task's newest try has logged."""
+    task = next(task for task in stack.api.tasks(run) if task.name == name)
+    path = f"/dags/{run.dag_id}/dagRuns/{quote(run.run_id)}/taskInstances/{name}/logs/{task.tries}"
+    entries = stack.api.get(path, full_content="true")["content"]
+    return "\n".join(str(entry.get("event", "")) for entry in entries if isinstance(entry, dict))
+
+
+def wait_for(stack: Stack, run: Run, task: str, state: str) -> None:
+    deadline = time.monotonic() + 300
+    while (states := stack.states(run)).get(task) != state:
+        assert time.monotonic() < deadline, states
+        time.sleep(1)
+
+
+def test_a_day_waits_for_the_missing_day_before_it_and_goes_on_when_a_backfill_has_run_that(
+    stack: Stack, tmp_path: Path
+) -> None:
+    world = ["--seed", "1", "--preset", "small", "--users", "300", "--days", "3", "--first-day", DAYS[0].isoformat()]
+    assert main(["simulate", "audience", *world, "--landing", str(stack.landing), "--truth", str(tmp_path)]) == 0
+    stack.api.unpause_when_read(DAG)
+
+    third = stack.api.trigger(DAG, interval=interval(DAYS[2]))
+    assert stack.wait(third) == "failed"
+    failed = next(task for task in stack.api.tasks(third) if task.name == "state")
+    assert "There is no state of audience at 2024-03-10" in stack.api.sentence(third, failed)
+
+    first = stack.api.trigger(DAG, {"state_from": DAYS[0].isoformat()}, interval(DAYS[0]))
+    assert stack.wait(first) == "success"
+
+    stack.api.post(f"/dags/{DAG}/dagRuns/{third.run_id}/clear", {"dry_run": False})
+    wait_for(stack, third, "state", "up_for_reschedule")
+    assert "Waiting: There is no state of audience at 2024-03-10" in log_of(stack, third, "state")
+
+    assert stack.wait(stack.api.backfill(DAG, DAYS[1])) == "success"
+    assert stack.wait(third) == "success"
+    assert stack.mart("SELECT DISTINCT ds FROM audience.air_index") == [(DAYS[2],)]
+    assert stack.mart("SELECT ds FROM audience.air_run_audit ORDER BY 1") == [(day,) for day in DAYS]
