@@ -31,8 +31,11 @@ COPY simulators ./simulators
 COPY plugins ./plugins
 COPY dags ./dags
 
+# The image has neither git nor .git: receipts name the commit that the builder names.
+ARG SIGNALBOX_GIT_SHA=unknown
 ENV PYTHONPATH=/opt/signalbox:/opt/signalbox/config \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    SIGNALBOX_GIT_SHA=$SIGNALBOX_GIT_SHA
 USER signalbox
 ENTRYPOINT ["tini", "--"]
 CMD ["airflow", "version"]

@@ -1,10 +1,15 @@
 """docker-compose.yaml, Dockerfile and .dockerignore, as far as they can be proved without an engine and without a start."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from platform_local import jars
 from platform_local.environment import ROOT, read_env_file
 from tests.platform.compose import config, container_ports, services
 
@@ -109,6 +114,14 @@ def test_the_image_has_the_rclone_that_the_tests_run():
     assert f"COPY --from=rclone/rclone:{pin} /usr/local/bin/rclone " in DOCKERFILE
 
 
+def test_receipts_of_the_image_name_a_commit_without_git(resolved):
+    """Jobs would else ask git, which is not in the image."""
+    assert "ARG SIGNALBOX_GIT_SHA=unknown" in DOCKERFILE
+    assert "SIGNALBOX_GIT_SHA=$SIGNALBOX_GIT_SHA" in DOCKERFILE
+    given = {service["build"]["args"]["SIGNALBOX_GIT_SHA"] for service in resolved.values() if "build" in service}
+    assert given == {"${SIGNALBOX_GIT_SHA:-unknown}"}
+
+
 def test_what_the_image_copies_is_there_and_nothing_else_is_sent_to_the_builder():
     copied = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
     assert "dags" in copied
@@ -116,6 +129,24 @@ def test_what_the_image_copies_is_there_and_nothing_else_is_sent_to_the_builder(
     ignored, *taken = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert ignored == "*"
     assert sorted(line.removeprefix("!") for line in taken if line[0] == "!") == sorted(copied)
+
+
+def test_the_build_fetches_the_jars_with_what_it_has_copied_by_then(tmp_path):
+    before, _, _ = DOCKERFILE.partition("RUN python -m platform_local jars --into")
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", before, re.MULTILINE)
+    assert copied == ["requirements.txt", "platform_local"]
+    for path in copied:
+        copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
+        copy(ROOT / path, tmp_path / path)
+    wanted = jars.ensure(Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var")))
+    # Lent, so that nothing is left to fetch.
+    (tmp_path / "jars").mkdir()
+    for jar in wanted:
+        shutil.copy(jar, tmp_path / "jars")
+    command = [sys.executable, "-m", "platform_local", "jars", "--into", "jars"]
+    environ = {"PATH": os.environ["PATH"]}
+    answer = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
+    assert answer.stdout.splitlines() == [f"jars/{jar.name}" for jar in wanted], answer.stderr
 
 
 def test_every_volume_lies_where_the_image_has_a_folder_of_its_user(resolved):
