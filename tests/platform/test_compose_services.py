@@ -37,6 +37,7 @@ HEALTHY_WITHIN_S = 150
 # Of PostgreSQL's image, which brings a command of its own.
 POSTGRES = "postgres"
 FETCHED = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var"))
+MADE_BY_THE_IMAGE = " ".join(re.findall(r"mkdir -p (.*) \\$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)).split()
 LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
 
 
@@ -50,15 +51,10 @@ class Machine:
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        folders = ("/var/lib/signalbox", "/var/lib/store", "/tmp")
-        self.paths = {"/opt/signalbox": str(ROOT)} | {
-            path: str(self.folder / path.replace("/", "_")) for path in folders
-        }
-        for path in folders:
-            Path(self.paths[path]).mkdir()
-        # As the image has them.
-        for made in ("run", "landing"):
-            (self.folder / "_var_lib_signalbox" / made).mkdir()
+        moved = ("/var/lib/signalbox", "/var/lib/store", "/tmp")
+        self.paths = {path: str(self.folder / path.replace("/", "_")) for path in moved} | {"/opt/signalbox": str(ROOT)}
+        for path in (*MADE_BY_THE_IMAGE, "/tmp"):
+            Path(self._path(path)).mkdir(parents=True, exist_ok=True)
         self.ports: dict[str, dict[str, str]] = {}
         known = {port: str(free_port()) for service in self.services.values() for port in container_ports(service)}
         known["5432"] = str(self.cluster.port)
@@ -69,11 +65,14 @@ class Machine:
 
     def here(self, name: str, text: str) -> str:
         """A text of that service's container as it reads on this machine."""
-        paths = "|".join(map(re.escape, self.paths))
-        text = re.sub(rf"({paths})(?![\w.-])", lambda found: self.paths[found[1]], text)
         ports = "|".join(self.ports[name])
         hosts = rf"\b(?:{'|'.join(self.services)})(?=:(?:{ports})\b)|0\.0\.0\.0|(?<=--host )[\w-]+"
-        return re.sub(rf"\b(?:{ports})\b", lambda found: self.ports[name][found[0]], re.sub(hosts, HOST, text))
+        return re.sub(
+            rf"\b(?:{ports})\b", lambda found: self.ports[name][found[0]], re.sub(hosts, HOST, self._path(text))
+        )
+
+    def _path(self, text: str) -> str:
+        return re.sub(rf"({'|'.join(self.paths)})(?![\w.-])", lambda found: self.paths[found[1]], text)
 
     def environ(self, name: str) -> dict[str, str]:
         given = {key: self.here(name, str(value)) for key, value in self.services[name]["environment"].items()}
@@ -82,7 +81,6 @@ class Machine:
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
             "HOME": self.paths["/tmp"],
             "JAVA_HOME": str(java.java_home(self.folder)),
-            "PYSPARK_PYTHON": sys.executable,
             "PYTHONUNBUFFERED": "1",
             # The image has the jars among Spark's own.
             "SPARK_DIST_CLASSPATH": os.pathsep.join(map(str, jars.ensure(FETCHED))),
