@@ -1,19 +1,24 @@
-# One image for every Signalbox process: Airflow's services, the Spark Connect server, spark-submit.
-# First form: not built yet (see README). PostgreSQL has an image of its own (docker-compose.yaml).
-FROM python:3.11-slim-bookworm
+# One image for every service of docker-compose.yaml but PostgreSQL: Airflow's, Spark's and the store.
+# It has not been built yet (see README): what it copies, installs and runs is proved by tests that need no engine.
+FROM python:3.11.13-slim-bookworm
 
 RUN apt-get update \
     && apt-get install -y --no-install-recommends openjdk-17-jre-headless procps tini \
     && rm -rf /var/lib/apt/lists/*
 
+# A new volume takes its owner from the folder that it is mounted on.
 RUN useradd --create-home --uid 50000 signalbox \
-    && mkdir -p /opt/signalbox /var/lib/signalbox \
-    && chown signalbox /var/lib/signalbox
+    && mkdir -p /opt/signalbox /var/lib/store /var/lib/signalbox/run /var/lib/signalbox/landing \
+    && chown -R signalbox /var/lib/signalbox /var/lib/store
+
+# The S3-compatible store of docker-compose.yaml: one static program.
+COPY --from=rclone/rclone:1.75.2 /usr/local/bin/rclone /usr/local/bin/rclone
 
 WORKDIR /opt/signalbox
 # Dependencies first: they change seldom, and this layer then stays.
 COPY requirements.txt ./
-RUN pip install --no-cache-dir uv && uv pip install --system --no-cache -r requirements.txt
+RUN pip install --no-cache-dir "$(grep '^uv==' requirements.txt)" \
+    && uv pip install --system --no-cache -r requirements.txt
 
 # The jars are pinned in one place and lie in the image: a container needs no network to start.
 COPY platform_local ./platform_local
@@ -26,8 +31,11 @@ COPY simulators ./simulators
 COPY plugins ./plugins
 COPY dags ./dags
 
+# The image has neither git nor .git: receipts name the commit that the builder names.
+ARG SIGNALBOX_GIT_SHA=unknown
 ENV PYTHONPATH=/opt/signalbox:/opt/signalbox/config \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    SIGNALBOX_GIT_SHA=$SIGNALBOX_GIT_SHA
 USER signalbox
 ENTRYPOINT ["tini", "--"]
 CMD ["airflow", "version"]

@@ -14,8 +14,7 @@ ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help setup setup-dev demo test heavy unit up down status history break refused mend bench docs \
-	new-pipeline remove-pipeline lock lint format system-deps clean
+.PHONY: help setup setup-dev demo test heavy unit up down status history break refused mend bench docs new-pipeline remove-pipeline lock lint format system-deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/\1|\2/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'

@@ -8,6 +8,6 @@ started binds to loopback, keeps its state under ``SIGNALBOX_HOME`` (default ``v
     components.py   how each process is started            supervisor.py   up, down, status
     airflow_api.py  Airflow's REST API                     demo.py         `make demo`
     world.py        landing files in real time             breaking.py     `make break`, `make mend`
-    slack_standin.py  Slack, where none is set
+    slack_standin.py  Slack, where none is set           healthy.py      what docker-compose asks of Airflow
     bootstrap.py    `make setup`, on the bare machine      problem.py      errors that say what to do
 """

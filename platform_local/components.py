@@ -1,5 +1,5 @@
-"""How PostgreSQL, the Spark Connect server, the stand-in of Slack and the world are started: the commands that supervisor
-runs (Airflow's are its own).
+"""How PostgreSQL, the Spark Connect and Thrift servers, the stand-in of Slack and the world are started: the commands that
+supervisor and docker-compose run (Airflow's are its own).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from platform_local.problem import Problem
 from spark_jobs.common.spark_conf import session_conf
 
 CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+THRIFT_CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
 
 
 def serve(component: str) -> NoReturn:
@@ -25,6 +26,8 @@ def serve(component: str) -> NoReturn:
         serve_postgres(Settings())
     if component == "connect":
         serve_connect(os.environ)
+    if component == "thrift":
+        serve_thrift(os.environ)
     if component == "slack":
         from platform_local.slack_standin import serve_slack
 
@@ -34,7 +37,7 @@ def serve(component: str) -> NoReturn:
         from platform_local.world import serve_world
 
         serve_world(os.environ)
-    raise Problem(f"There is no component {component!r}: postgres, connect, slack or world.")
+    raise Problem(f"There is no component {component!r}: postgres, connect, thrift, slack or world.")
 
 
 def serve_postgres(settings: Settings) -> NoReturn:
@@ -50,19 +53,33 @@ def serve_postgres(settings: Settings) -> NoReturn:
 
 
 def serve_connect(environ: Mapping[str, str]) -> NoReturn:
+    conf = {
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": environ["SIGNALBOX_CONNECT_URL"].rpartition(":")[2],
+        # A client that died without a word gives its session back after this time.
+        "spark.connect.session.manager.defaultSessionTimeout": "10m",
+    }
+    _become_server("signalbox-connect", CONNECT_CLASS, conf, environ)
+
+
+def serve_thrift(environ: Mapping[str, str]) -> NoReturn:
+    """Address and port are Hive's own variables: HIVE_SERVER2_THRIFT_BIND_HOST and HIVE_SERVER2_THRIFT_PORT."""
+    # Without, it would keep a Hive metastore of its own in the present folder. Tables are named in full, as `lake.metro.movement_event`:
+    # a client begins in the schema `default`, which the lake does not have.
+    conf = {"spark.sql.catalogImplementation": "in-memory"}
+    _become_server("signalbox-thrift", THRIFT_CLASS, conf, environ)
+
+
+def _become_server(name: str, main_class: str, conf: Mapping[str, str], environ: Mapping[str, str]) -> NoReturn:
     submit = spark_home() / "bin" / "spark-submit"
-    port = environ["SIGNALBOX_CONNECT_URL"].rpartition(":")[2]
     command = [
         str(submit),
         *("--master", environ["SIGNALBOX_MASTER"]),
         *("--properties-file", str(write_properties(environ))),
-        *("--conf", f"spark.connect.grpc.binding.address={HOST}"),
-        *("--conf", f"spark.connect.grpc.binding.port={port}"),
-        # A client that died without a word gives its session back after this time.
-        *("--conf", "spark.connect.session.manager.defaultSessionTimeout=10m"),
+        *(part for key, value in conf.items() for part in ("--conf", f"{key}={value}")),
         *("--conf", "spark.log.level=WARN"),
-        *("--name", "signalbox-connect"),
-        *("--class", CONNECT_CLASS),
+        *("--name", name),
+        *("--class", main_class),
         "spark-internal",
     ]
     os.execve(submit, command, dict(environ))
