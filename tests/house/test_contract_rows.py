@@ -50,12 +50,14 @@ def test_every_rule_that_a_contract_states_itself_has_a_row_that_breaks_it(slug:
     assert set(importlib.import_module(f"tests.{slug}.contract_rows").BREAKS) == stated
 
 
+@pytest.mark.long
 @pytest.mark.spark
 @pytest.mark.parametrize(("slug", "table"), [(slug, table.name) for slug in SLUGS for table in contracts(slug)])
 def test_a_valid_row_breaks_no_rule(spark: "SparkSession", slug: str, table: str) -> None:
     assert found(spark, slug)[table, "valid"] is None
 
 
+@pytest.mark.long
 @pytest.mark.spark
 @pytest.mark.parametrize(("slug", "table", "rule"), ROW_RULES)
 def test_a_row_that_breaks_a_rule_is_named_after_it(spark: "SparkSession", slug: str, table: str, rule: str) -> None:

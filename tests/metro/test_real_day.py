@@ -22,6 +22,8 @@ from spark_jobs.metro import importers
 from spark_jobs.metro.assignment import match_group
 from spark_jobs.metro.params import MetroParams
 
+pytestmark = pytest.mark.long
+
 DAY_START = pd.Timestamp("2024-02-07", tz="America/New_York").tz_convert("UTC")
 NO_PINS = pd.DataFrame(columns=["run_id", "trip_id", "method"], dtype=object)
 REPORTED = ("Mattapan", "Green-B", "Green-C", "Green-D", "Green-E")
