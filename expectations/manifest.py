@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -36,17 +37,36 @@ def write_manifest(path: Path, rows: int, **said: str) -> None:
     _write(manifest_of(path), {"rows": rows, "sha256": digest, "time_zone": "UTC"} | said)
 
 
-def listed(landing: Path) -> set[str]:
-    """The tables that are supplied by the landing folder's own word; without one, those that have a folder."""
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What the manifest of a landing file says; a value of null says nothing."""
+    manifest = manifest_of(path)
+    said = json.loads(manifest.read_text()) if manifest.exists() else {}
+    if not isinstance(said, dict):
+        raise TypeError(f"{manifest.name} is not a JSON object")
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def listed(landing: Path) -> set[str] | None:
+    """The tables that landing.json says are supplied; None where there is none, and so any may be.
+
+    Raises ``ValueError`` for a listing that is of another form.
+    """
     listing = landing / "landing.json"
-    if listing.exists():
+    if not listing.exists():
+        return None
+    try:
         return set(json.loads(listing.read_text())["tables"])
-    return {path.name for path in landing.glob("[!_]*") if path.is_dir()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{listing} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
 
 
 def list_tables(landing: Path, names: Iterable[str], of: Iterable[str]) -> None:
     """Which ``of`` these tables are supplied, even without a row; what is said of others, other pipelines' too, stays."""
-    _write(landing / "landing.json", {"tables": sorted(listed(landing) - set(of) | set(names))})
+    known = listed(landing)
+    if known is None:
+        # A first listing must not declare absent what has landed without one.
+        known = {path.name for path in landing.glob("[!_]*") if path.is_dir()}
+    _write(landing / "landing.json", {"tables": sorted(known - set(of) | set(names))})
 
 
 def _write(path: Path, document: object) -> None:

@@ -7,7 +7,6 @@ zone is what it was.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import pyarrow.parquet as pq
 
 from expectations import metro as contracts
 from expectations.contract import CRITICAL, LONGEST_TEXT, Column, Rule, Table
-from expectations.manifest import list_tables, listed, manifest_of, write_manifest
+from expectations.manifest import list_tables, listed, manifest_of, read_manifest, write_manifest
 from expectations.metro import movement_event, movements, signal_reading, timetable, visits
 from simulators.metro.clock import ServiceDay
 from simulators.metro.landing import write_parquet
@@ -90,7 +89,7 @@ def _twins(changes: Mapping[str, Change]) -> Callable[[Path, datetime, datetime]
     def files(landing: Path, start: datetime, end: datetime) -> Iterator[Planted]:
         for table, change in changes.items():
             for path in _files_of(landing / table, start, end):
-                times = {key: said for key, said in _manifest(path).items() if key in ("start", "end")}
+                times = {key: said for key, said in read_manifest(path).items() if key in ("start", "end")}
                 yield path, change(pq.read_table(path)), times
 
     return files
@@ -101,7 +100,7 @@ def _files_of(folder: Path, start: datetime, end: datetime) -> Iterator[Path]:
     for path in sorted(folder.glob("*/*.parquet")):
         if PLANTED in path.name or not manifest_of(path).exists():
             continue
-        said = _manifest(path)
+        said = read_manifest(path)
         if "start" in said:
             if datetime.fromisoformat(said["start"]) < end and datetime.fromisoformat(said["end"]) >= start:
                 yield path
@@ -122,17 +121,14 @@ def _observed_twice(landing: Path, start: datetime, end: datetime) -> Iterator[P
     yield landing / "observed_visit" / f"{moment:%Y-%m-%d}" / f"{moment:%H%M}.parquet", rows, times
 
 
-def _manifest(path: Path) -> dict[str, Any]:
-    return dict(json.loads(manifest_of(path).read_text()))
-
-
 def _mark(name: str) -> str:
     return PLANTED + re.sub(r"[^\w.]+", "-", name)
 
 
 def _supply(landing: Path, table: str) -> None:
     """A table that landing.json does not name is one that nobody reads."""
-    if table not in listed(landing):
+    known = listed(landing)
+    if known is not None and table not in known:
         list_tables(landing, [table], of=[table])
 
 
@@ -143,7 +139,7 @@ def _withdraw(landing: Path, folder: Path) -> None:
         folder.rmdir()
     if not any(table.iterdir()):
         table.rmdir()
-        if table.name in listed(landing):
+        if listed(landing) is not None:
             list_tables(landing, [], of=[table.name])
 
 

@@ -140,7 +140,7 @@ def land(sim: SimulatedDay, landing: Path, upto: datetime | None = None, missing
     day = sim.day
     if upto is not None and upto < day.planned:
         return {}
-    if not (missing_only and set(zone.TABLES) <= listed(landing)):
+    if not (missing_only and set(zone.TABLES) <= (listed(landing) or set())):
         list_tables(landing, zone.TABLES, of=(table.name for table in LANDING))
     for table, content in plan_tables(sim.net, sim.plans, day).items():
         zone.write_plan_table(landing, table, day, content, missing_only)

@@ -5,7 +5,6 @@ out as a whole and named with its reason. Nothing is dropped in silence.
 """
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from expectations.contract import Table
-from expectations.manifest import manifest_of
+from expectations.manifest import listed, manifest_of, read_manifest
 from spark_jobs.common.csv_texts import ROW, UNREADABLE, read_csv_texts
-from spark_jobs.common.manifest import not_as_said, overlaps, read_manifest
+from spark_jobs.common.manifest import not_as_said, overlaps
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
 
@@ -120,13 +119,8 @@ class Landing:
         return arrival
 
     def _supplied(self, name: str) -> bool:
-        listing = self._root / "landing.json"
-        if not listing.exists():
-            return True
-        try:
-            return name in list(json.loads(listing.read_text())["tables"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{listing} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
+        known = listed(self._root)
+        return known is None or name in known
 
     def _candidates(self, name: str, first: date, last: date) -> Iterator[Path]:
         folder = self._root / name

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,8 @@ def run_locally(args: argparse.Namespace) -> None:
     params = pipelines.params(args.slug, args.cadence, args.param)
     with private_lake(args.lake) as home:
         landing = Landing(args.landing, home / "staging")
-        os.environ |= sized_for(_size(args.landing)) | os.environ
+        for name, value in sized_for(_size(args.landing)).items():
+            os.environ.setdefault(name, value)
         ledger = Ledger.from_environment()
         ledger.migrate()
         windows = [window]
@@ -78,8 +79,12 @@ def run_locally(args: argparse.Namespace) -> None:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files in a folder; what is moved meanwhile does not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.lstat().st_size
+    return total
 
 
 def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:

@@ -1,24 +1,13 @@
-"""What a landing file's manifest says, and whether the file's bytes agree with it."""
+"""Whether a landing file's bytes agree with its manifest, and which times it has rows of."""
 
 import functools
-import json
 import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from expectations.manifest import manifest_of
 from spark_jobs.common.window import Window
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """What the manifest says; a value of null says nothing."""
-    manifest = manifest_of(path)
-    said = json.loads(manifest.read_text()) if manifest.exists() else {}
-    if not isinstance(said, dict):
-        raise TypeError(f"{manifest.name} is not a JSON object")
-    return {key: value for key, value in said.items() if value is not None}
 
 
 def not_as_said(path: Path, digest: str, said: dict[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -125,7 +126,9 @@ def test_a_world_that_cannot_be_is_one_sentence(tmp_path: Path, seed: str, scale
 def test_a_folder_that_cannot_be_written_is_said_once_and_it_goes_on_when_that_is_mended(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     landing.write_text("in the way")
-    _refused_then_mended(landing, "Failed while landing files in", landing.unlink)
+    told = said_of_what_refuses(landing, landing.unlink)
+    assert told.startswith("Failed while landing files in")
+    assert content(landing) == undisturbed(tmp_path / "fresh")
 
 
 def test_a_full_disk_is_said_once_and_it_goes_on_when_there_is_space(tmp_path: Path) -> None:
@@ -136,12 +139,15 @@ def test_a_full_disk_is_said_once_and_it_goes_on_when_there_is_space(tmp_path: P
     if mount():
         unavailable("mounting a small tmpfs is not allowed")
     try:
-        _refused_then_mended(tmp_path / "landing", "The disk is full", lambda: mount("remount", "size=200m"))
+        told = said_of_what_refuses(tmp_path / "landing", lambda: mount("remount", "size=200m"))
+        assert told.startswith("The disk is full")
+        assert content(tmp_path / "landing") == undisturbed(tmp_path / "fresh")
     finally:
         subprocess.run(["umount", tmp_path], check=True)
 
 
-def _refused_then_mended(landing: Path, sentence: str, mend: object) -> None:
+def said_of_what_refuses(landing: Path, mend: Callable[[], object]) -> str:
+    """The one thing that a world says while it cannot write and until it has gone on."""
     said: list[str] = []
     trying = threading.Thread(target=keep_up, args=(world(landing, said), lambda: NOW, 0.1), daemon=True)
     trying.start()
@@ -149,12 +155,14 @@ def _refused_then_mended(landing: Path, sentence: str, mend: object) -> None:
     while not [line for line in said if "tries again" in line] and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
-    assert callable(mend)
     mend()
     trying.join(30)
     assert not trying.is_alive()
     (told,) = [line for line in said if "tries again" in line]
-    assert told.startswith(sentence)
-    fresh = landing.with_name("fresh")
-    world(fresh).catch_up(NOW)
-    assert content(landing) == content(fresh)
+    return told
+
+
+def undisturbed(folder: Path) -> dict[str, str]:
+    """What lands where nothing refuses."""
+    world(folder).catch_up(NOW)
+    return content(folder)
