@@ -18,7 +18,7 @@ WORKDIR /opt/signalbox
 # Dependencies first: they change seldom, and this layer then stays.
 COPY requirements.txt ./
 RUN pip install --no-cache-dir "$(grep '^uv==' requirements.txt)" \
-    && uv pip install --system --no-cache -r requirements.txt
+    && uv pip install --system --no-cache --compile-bytecode -r requirements.txt
 
 # The jars are pinned in one place and lie in the image: a container needs no network to start.
 COPY platform_local ./platform_local
