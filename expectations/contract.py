@@ -194,7 +194,7 @@ class Table:
         """Every rule that needs the whole scope: emptiness, the key, and what the contract names."""
         rules = [rule for rule in self.rules if rule.expectation is not None]
         if self.key and not self.landing:
-            rules.insert(0, Rule.unique(*self.key))
+            rules.insert(0, Rule.unique(*self.key, many=self.replace.has_many_rows))
         if not self.may_be_empty and not self.landing:
             rules.insert(
                 0,

@@ -19,6 +19,11 @@ class Replace:
     columns: tuple[str, ...] = ()
     bucketed_by: str | None = None
 
+    @property
+    def has_many_rows(self) -> bool:
+        """Whether the table is laid out, or goes on from day to day, as one of millions of rows."""
+        return self.kind == "state" or self.bucketed_by is not None
+
 
 def window(column: str) -> Replace:
     """Replace rows whose instant in ``column`` lies in the write window. The column is never null and stable under

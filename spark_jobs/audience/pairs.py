@@ -88,26 +88,25 @@ def crossed(lists: Lists, visited: Lists) -> Iterator[tuple[Ints, NDArray[np.boo
     """Each user's entries with each of their pixels: the cell's number, and whether the entry came first. Strictly:
     equal instants have no order.
     """
-    many = lists.sizes * visited.sizes
-    starts = np.cumsum(lists.sizes) - lists.sizes, np.cumsum(visited.sizes) - visited.sizes
-    for users in _portions(many):
-        pairs = many[users]
-        owner = np.repeat(users, pairs)
-        place = np.arange(len(owner)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
-        entry = starts[0][owner] + place // visited.sizes[owner]
-        visit = starts[1][owner] + place % visited.sizes[owner]
-        yield cell(lists.codes[entry], visited.codes[visit]), lists.firsts[entry] < visited.firsts[visit]
+    starts, owners = np.cumsum(visited.sizes) - visited.sizes, lists.owners
+    many = visited.sizes[owners]
+    for entries in _portions(many):
+        pairs = many[entries]
+        before = np.cumsum(pairs) - pairs
+        visit = np.arange(pairs.sum()) + np.repeat(starts[owners[entries]] - before, pairs)
+        codes, firsts = (np.repeat(of_entry[entries], pairs) for of_entry in (lists.codes, lists.firsts))
+        yield cell(codes, visited.codes[visit]), firsts < visited.firsts[visit]
 
 
 def cell(code: Ints, pixel: Ints) -> Ints:
-    """One number for a segment or group and a pixel, whose codes stay below 2^31."""
+    """One number for a segment or group and a pixel, whose codes stay below 2^30."""
     return (code << 32) | pixel
 
 
 def earliest_by_group(joined: Lists, group_codes: Ints) -> Lists:
     """Of each user's segments the groups, with the earliest instant of each."""
     owners, groups = joined.owners, group_codes[joined.codes]
-    order = np.lexsort((groups, owners))
+    order = np.argsort((owners << 32) | groups)
     owners, groups, firsts = owners[order], groups[order], joined.firsts[order]
     begins = np.flatnonzero(np.r_[True, (np.diff(owners) != 0) | (np.diff(groups) != 0)]) if len(owners) else owners
     earliest = np.minimum.reduceat(firsts, begins) if len(owners) else firsts
@@ -115,11 +114,11 @@ def earliest_by_group(joined: Lists, group_codes: Ints) -> Lists:
     return Lists(sizes, groups[begins], earliest)
 
 
-def _portions(many: Ints) -> Iterator[Ints]:
-    """The users that have pairs, some at a time: never more than ``_AT_ONCE`` pairs, unless one user alone has more."""
-    users = np.flatnonzero(many)
-    portion = np.cumsum(many[users]) // _AT_ONCE
-    yield from np.split(users, np.flatnonzero(np.diff(portion)) + 1) if len(users) else ()
+def _portions(many: Ints) -> Iterator[slice]:
+    """The entries, some at a time: never more than ``_AT_ONCE`` pairs, unless one entry alone has more."""
+    portion = np.cumsum(many) // _AT_ONCE
+    ends = [*np.flatnonzero(np.diff(portion)) + 1, len(many)]
+    yield from (slice(start, end) for start, end in zip([0, *ends], ends, strict=False))
 
 
 def _lists(batch: pa.RecordBatch, kind: str, codes: Codes) -> Lists:

@@ -1,6 +1,7 @@
 """Tallies: texts as numbers, and sums by number, over more batches than fit in memory."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -40,41 +41,56 @@ class Codes:
 
 
 class Tally:
-    """How often each number came, and how often of these with a mark."""
+    """How often each number came, and how often of these with a mark. Numbers lie below 2^62."""
 
     def __init__(self) -> None:
         nothing = np.empty(0, dtype=np.int64)
-        self._numbers, self._marked, self._all = nothing, nothing, nothing
-        self._waiting: list[tuple[Ints, Ints, Ints]] = []
+        self._sums = Sums(nothing, nothing, nothing)
+        self._waiting: list[Ints] = []
         self._waits = 0
 
     def add(self, numbers: Ints, marks: NDArray[np.bool_]) -> None:
         """Numbers and marks of shape (n,)."""
-        self._put(*_summed(numbers, marks.astype(np.int64), np.ones(len(numbers), dtype=np.int64)))
-
-    def sums(self) -> tuple[Ints, Ints, Ints]:
-        """The numbers ascending, how often each came with a mark, and how often at all."""
-        self._sum_up()
-        return self._numbers, self._marked, self._all
-
-    def _put(self, numbers: Ints, marked: Ints, every: Ints) -> None:
-        self._waiting.append((numbers, marked, every))
+        # Side by side in one number: to sort numbers is ten times faster than to find out their order.
+        self._waiting.append((numbers << 1) | marks)
         self._waits += len(numbers)
-        if self._waits > max(_WAITING, len(self._numbers)):
+        if self._waits > max(_WAITING, len(self._sums.numbers)):
             self._sum_up()
 
+    def sums(self) -> "Sums":
+        """Of all that was added."""
+        self._sum_up()
+        return self._sums
+
     def _sum_up(self) -> None:
-        parts = [(self._numbers, self._marked, self._all), *self._waiting]
-        self._numbers, self._marked, self._all = _summed(
-            *(np.concatenate(column) for column in zip(*parts, strict=True))
-        )
+        if self._waits:
+            self._sums = _merged(self._sums, _counted(np.sort(np.concatenate(self._waiting))))
         self._waiting, self._waits = [], 0
 
 
-def _summed(numbers: Ints, marked: Ints, every: Ints) -> tuple[Ints, Ints, Ints]:
-    if not len(numbers):
-        return numbers, marked, every
-    order = np.argsort(numbers, kind="stable")
-    numbers = numbers[order]
+class Sums(NamedTuple):
+    """Numbers, ascending, how often each came with a mark, and how often at all: arrays of shape (numbers,)."""
+
+    numbers: Ints
+    marked: Ints
+    every: Ints
+
+
+def _counted(packed: Ints) -> Sums:
+    """Of numbers with their marks as the last bit, sorted."""
+    numbers = packed >> 1
     begins = np.flatnonzero(np.r_[True, np.diff(numbers) != 0])
-    return numbers[begins], np.add.reduceat(marked[order], begins), np.add.reduceat(every[order], begins)
+    return Sums(numbers[begins], np.add.reduceat(packed & 1, begins), np.diff(np.r_[begins, len(packed)]))
+
+
+def _merged(first: Sums, second: Sums) -> Sums:
+    if not len(first.numbers):
+        return second
+    numbers = np.sort(np.concatenate([first.numbers, second.numbers]))
+    numbers = numbers[np.r_[True, np.diff(numbers) != 0]]
+    sums = Sums(numbers, np.zeros_like(numbers), np.zeros_like(numbers))
+    for part in (first, second):
+        places = np.searchsorted(numbers, part.numbers)
+        sums.marked[places] += part.marked
+        sums.every[places] += part.every
+    return sums

@@ -129,15 +129,17 @@ def _by_first_rows(kind: Any) -> Any:
     """The same expectation, judged by the rows that its query gives first (at most 200).
 
     Great Expectations runs the query twice, to list rows and to count them; on a key of millions of rows the second time
-    is half of the audit. More than 200 unexpected rows are told as 200.
+    is half of the audit. More than 200 unexpected rows are told as 200. Without `COMPLETE` it would show none.
     """
 
     class FirstUnexpectedRows(kind):  # type: ignore[misc]
         metric_dependencies = ("unexpected_rows_query.table",)
 
         def _validate(self, metrics: dict[str, Any], *more: Any, **named: Any) -> Any:
-            count = len(metrics["unexpected_rows_query.table"])
-            return super()._validate({**metrics, "unexpected_rows_query.row_count": count}, *more, **named)
+            rows = metrics["unexpected_rows_query.table"]
+            found = super()._validate({**metrics, "unexpected_rows_query.row_count": len(rows)}, *more, **named)
+            found["result"]["details"] = {"unexpected_rows": rows[:_SHOWN_VALUES]}
+            return found
 
     return FirstUnexpectedRows
 
@@ -165,6 +167,8 @@ def _exceptions(info: Any) -> list[dict[str, Any]]:
 
 
 def _observed(seen: dict[str, Any]) -> str:
+    if rows := (seen.get("details") or {}).get("unexpected_rows"):
+        return f"{seen['observed_value']} rows, e.g. {json.dumps(rows[:_SHOWN_VALUES], default=str)[:300]}"
     if "observed_value" in seen:
         return json.dumps(seen["observed_value"], default=str)
     if "unexpected_count" in seen:
