@@ -14,7 +14,8 @@ import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from signalbox.cadence import LIVE, NIGHTLY
-from signalbox.engines import ConnectJob, SubmitJob, engine, job_outcomes
+from signalbox.engines import ConnectJob, engine, job_outcomes
+from signalbox.submit import SubmitJob
 
 from spark_jobs.common.outcome import Blocked, Settled
 from tests.airflow_settings import ROOT
@@ -152,5 +153,5 @@ def test_one_setting_per_cadence_picks_the_engine(monkeypatch, name, expected):
 
 def test_an_unknown_engine_is_named_with_the_ones_there_are(monkeypatch):
     monkeypatch.setenv("SIGNALBOX_ENGINE_LIVE", "emr")
-    with pytest.raises(ValueError, match="SIGNALBOX_ENGINE_LIVE is 'emr'; it must be one of: connect, submit"):
+    with pytest.raises(ValueError, match="SIGNALBOX_ENGINE_LIVE is 'emr'; it must be one of: connect, submit, emr-serverless"):
         engine(LIVE)
