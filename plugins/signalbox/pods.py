@@ -62,7 +62,9 @@ class DriverPod:
         status = self._process.wait()
         if status or not exit_codes or exit_codes[-1]:
             told = exit_codes[-1] if exit_codes else "unknown"
-            raise AirflowException(f"The driver pod {self._pod} has failed: exit code {told}, of spark-submit {status}.")
+            raise AirflowException(
+                f"The driver pod {self._pod} has failed: exit code {told}, of spark-submit {status}."
+            )
 
     def kill(self) -> None:
         """Let go of the pod and have it deleted, by a process that outlives this one: Airflow leaves it five seconds."""
@@ -81,7 +83,9 @@ class DriverPod:
         return [self._spark_submit, "--master", self._master, *options, *conf]
 
     def _properties(self) -> dict[str, str]:
-        secret = cluster.setting("SIGNALBOX_K8S_SECRET", "the Kubernetes secret with the ledger's URL and the catalog's password")
+        secret = cluster.setting(
+            "SIGNALBOX_K8S_SECRET", "the Kubernetes secret with the ledger's URL and the catalog's password"
+        )
         told = cluster.environment("submit", self._job)
         prefix = "spark.kubernetes"
         return {

@@ -72,7 +72,9 @@ def _local(name: str, cadence: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName(name)
-    if "SIGNALBOX_JOB" in os.environ:  # On a cluster all came with the command but the password, which is in no property.
+    if (
+        "SIGNALBOX_JOB" in os.environ
+    ):  # On a cluster all came with the command but the password, which is in no property.
         builder = builder.config(CATALOG_PASSWORD, os.environ["SIGNALBOX_CATALOG_PASSWORD"])
     elif "SPARK_ENV_LOADED" not in os.environ:  # Under spark-submit the configuration came with the command.
         master = os.environ.get("SIGNALBOX_MASTER", "local[2]")

@@ -40,7 +40,9 @@ def size_of(environ: Mapping[str, str], cadence: str) -> dict[str, Any]:
 
 def _check(cadence: str, size: dict[str, Any]) -> None:
     if unknown := sorted(set(size) - {*MEMORIES, *COUNTS}):
-        raise ValueError(f"{SETTING}: {cadence} has {', '.join(unknown)}; it may have {', '.join((*MEMORIES, *COUNTS))}.")
+        raise ValueError(
+            f"{SETTING}: {cadence} has {', '.join(unknown)}; it may have {', '.join((*MEMORIES, *COUNTS))}."
+        )
     for key, value in size.items():
         if key in MEMORIES and not (isinstance(value, str) and MEMORY.fullmatch(value)):
             raise ValueError(f'{SETTING}: {key} of {cadence} is {value!r}; write it as "512m" or "4g".')

@@ -153,5 +153,7 @@ def test_one_setting_per_cadence_picks_the_engine(monkeypatch, name, expected):
 
 def test_an_unknown_engine_is_named_with_the_ones_there_are(monkeypatch):
     monkeypatch.setenv("SIGNALBOX_ENGINE_LIVE", "emr")
-    with pytest.raises(ValueError, match="SIGNALBOX_ENGINE_LIVE is 'emr'; it must be one of: connect, submit, emr-serverless"):
+    with pytest.raises(
+        ValueError, match="SIGNALBOX_ENGINE_LIVE is 'emr'; it must be one of: connect, submit, emr-serverless"
+    ):
         engine(LIVE)
