@@ -10,6 +10,8 @@ import re
 import signal
 import subprocess
 from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
@@ -49,6 +51,7 @@ class DriverPod:
         # publish once the retry has begun.
         self._process = subprocess.Popen(
             command,
+            env=_submitters_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -73,6 +76,7 @@ class DriverPod:
                 os.killpg(self._process.pid, signal.SIGKILL)
         subprocess.Popen(
             [self._spark_submit, "--master", self._master, "--kill", f"{self._namespace}:{self._pod}"],
+            env=_submitters_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -100,3 +104,12 @@ class DriverPod:
             # Executors get none: what they read and write is opened by the driver, or by their service account.
             **{f"{prefix}.driver.secretKeyRef.{name}": f"{secret}:{name}" for name in cluster.SECRETS},
         }
+
+
+def _submitters_environment() -> dict[str, str]:
+    """That of the task, where Spark is named rather than looked for: the Python of this machine is none of the pod's."""
+    pyspark = find_spec("pyspark")
+    if pyspark is None or pyspark.origin is None:
+        raise AirflowFailException("pyspark is not installed: run `make setup`.")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYSPARK_")}
+    return {**kept, "SPARK_HOME": str(Path(pyspark.origin).parent)}
