@@ -12,7 +12,9 @@ from typing import Any
 
 import boto3
 import pytest
+from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.serialization.serialized_objects import DagSerialization
 from moto.emrserverless.models import emrserverless_backends
 from moto.server import ThreadedMotoServer
 from signalbox.cadence import LIVE, NIGHTLY
@@ -22,9 +24,11 @@ from signalbox.engines import engine
 
 from platform_local.postgres import Cluster
 from spark_jobs.__main__ import main
+from spark_jobs.common import pipelines
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
+from tests.airflow_settings import ROOT
 from tests.platform.test_sizes import NIGHTLY as BIG
 from tests.platform.test_sizes import SIZES
 
@@ -125,6 +129,16 @@ def heard(waiting: TaskDeferred, state: str) -> dict[str, Any]:
 def test_one_setting_picks_the_engine(monkeypatch):
     monkeypatch.setenv("SIGNALBOX_ENGINE_NIGHTLY", "emr-serverless")
     assert engine(NIGHTLY) is EmrServerlessJob
+
+
+def test_every_build_of_a_dag_runs_on_it(monkeypatch):
+    monkeypatch.setenv("SIGNALBOX_ENGINE_NIGHTLY", "emr-serverless")
+    dag = DagBag(str(ROOT / "dags" / "inventory.py")).dags["inventory_nightly"]
+    builds = [task for task in dag.tasks if task.task_id.endswith(".build")]
+    assert len(builds) == len(pipelines.pipeline("inventory").STAGES)
+    assert {type(task) for task in builds} == {EmrServerlessJob}
+    assert [task.task_id for task in dag.tasks if task.template_fields] == []
+    assert DagSerialization.to_dict(dag)["dag"]["dag_id"] == "inventory_nightly"
 
 
 def test_the_job_run_is_one_step_of_the_pipeline(emr):
