@@ -1,5 +1,6 @@
 """How a job's end becomes a task's state, with a real spark-submit; and that a killed task leaves no JVM behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from signalbox.submit import SubmitJob
 
 from spark_jobs.common.outcome import Blocked, Settled
 from tests.airflow_settings import ROOT
+from tests.platform.test_sizes import LIVE as SMALL
+from tests.platform.test_sizes import NIGHTLY as BIG
+from tests.platform.test_sizes import SIZES, given
 
 SENTENCE = "Every train is in one place at a time: 3 are not."
 CONTEXT = {
@@ -104,6 +108,16 @@ def test_a_job_gets_the_run_as_its_arguments(submit_settings, tmp_path):
         "submit build metro movements --cadence nightly --run-key metro_nightly/manual__1 "
         "--interval-start 2024-03-12T03:00:00+00:00 --interval-end 2024-03-13T03:00:00+00:00"
     )
+
+
+@pytest.mark.parametrize(("cadence", "size"), [(LIVE, SMALL), (NIGHTLY, BIG)], ids=["live", "nightly"])
+def test_a_submitted_job_has_its_cadences_size(submit_settings, monkeypatch, cadence, size):
+    monkeypatch.setenv("SIGNALBOX_SIZES", json.dumps(SIZES))
+    monkeypatch.delenv("SIGNALBOX_DRIVER_MEMORY", raising=False)
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "spark://master", "port": 7077}')
+    job = SubmitJob(task_id="build", command=("build", "metro", "movements"), cadence=cadence)
+    conf = given(job._get_hook()._build_spark_submit_command(job.application))
+    assert {key: conf.get(key) for key in size} == size
 
 
 def test_a_task_that_is_killed_outright_takes_its_jvm_with_it(submit_settings, tmp_path):

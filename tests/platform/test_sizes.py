@@ -1,10 +1,15 @@
 """One setting says how big a session is, by cadence; what each engine makes of it."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from platform_local.components import serve_connect
 from platform_local.environment import ROOT, read_env_file
 from spark_jobs.common.sizes import size_of
 from spark_jobs.common.spark_conf import size_conf, sized_for
@@ -39,6 +44,16 @@ NIGHTLY = {
     "spark.cores.max": "16",
 }
 
+# Says with what a session was started, and counts rows in an executor.
+SESSION = """
+import json
+from spark_jobs.common.session import spark_session
+names = "driver.memory", "executor.cores", "executor.memory", "executor.instances", "dynamicAllocation.enabled"
+with spark_session("sizes", "nightly") as spark:
+    told = [spark.sparkContext.getConf().get(f"spark.{name}") for name in names]
+    print(json.dumps([*told, spark.range(10).repartition(2).count()]))
+"""
+
 
 @pytest.mark.parametrize(
     "master", ["spark://master:7077", "k8s://https://cluster:6443", "local-cluster[2,1,1024]", "yarn"]
@@ -72,6 +87,33 @@ def test_the_committed_sizes_are_right_and_nightly_is_the_bigger():
     assert set(live) == set(nightly)
     assert int(live["spark.cores.max"]) < int(nightly["spark.cores.max"])
     assert "SIGNALBOX_DRIVER_MEMORY" not in environ
+
+
+def given(command: list[str]) -> dict[str, str]:
+    """The Spark properties on a command line."""
+    return dict(value.split("=", 1) for option, value in zip(command, command[1:], strict=False) if option == "--conf")
+
+
+def test_the_connect_server_is_started_once_with_the_size_of_live(monkeypatch, tmp_path):
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda program, command, environ: started.append(command))
+    places = {"SIGNALBOX_SPARK_PROPERTIES": str(tmp_path / "spark.properties"), "SIGNALBOX_WAREHOUSE": "file:///lake"}
+    catalog = {f"SIGNALBOX_CATALOG_{part}": "x" for part in ("URI", "USER", "PASSWORD")}
+    connect = {"SIGNALBOX_CONNECT_URL": "sc://localhost:15002", "SIGNALBOX_MASTER": "spark://master:7077"}
+    serve_connect({**ENVIRON, **places, **catalog, **connect})
+    conf = given(started[0])
+    assert {key: conf.get(key) for key in LIVE} == LIVE
+
+
+@pytest.mark.heavy
+@pytest.mark.spark
+def test_a_session_of_the_jobs_own_has_its_cadences_size(lake_home: Path) -> None:
+    small = {"driver_memory": "600m", "executor_instances": 1, "executor_cores": 1, "executor_memory": "512m"}
+    sizes = {"SIGNALBOX_SIZES": json.dumps({"nightly": small})}
+    master = {"SIGNALBOX_MASTER": "local-cluster[1,1,512]", "SIGNALBOX_ENGINE": "local", "PYTHONPATH": str(ROOT)}
+    environ = {name: value for name, value in os.environ.items() if name != "SIGNALBOX_DRIVER_MEMORY"} | sizes | master
+    done = subprocess.run([sys.executable, "-c", SESSION], env=environ, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == ["600m", "1", "512m", "1", "false", 10]
 
 
 @pytest.mark.parametrize(
