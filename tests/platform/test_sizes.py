@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_the_committed_sizes_are_right_and_nightly_is_the_bigger():
 
 def given(command: list[str]) -> dict[str, str]:
     """The Spark properties on a command line."""
-    return dict(value.split("=", 1) for option, value in zip(command, command[1:], strict=False) if option == "--conf")
+    return dict(value.split("=", 1) for option, value in pairwise(command) if option == "--conf")
 
 
 def test_the_connect_server_is_started_once_with_the_size_of_live(monkeypatch, tmp_path):
