@@ -14,7 +14,7 @@ from platform_local.environment import Settings
 from platform_local.ports import HOST
 from platform_local.private_file import write_private
 from platform_local.problem import Problem
-from spark_jobs.common.spark_conf import session_conf
+from spark_jobs.common.spark_conf import session_conf, size_conf
 
 CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 THRIFT_CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
@@ -58,6 +58,8 @@ def serve_connect(environ: Mapping[str, str]) -> NoReturn:
         "spark.connect.grpc.binding.port": environ["SIGNALBOX_CONNECT_URL"].rpartition(":")[2],
         # A client that died without a word gives its session back after this time.
         "spark.connect.session.manager.defaultSessionTimeout": "10m",
+        # It is started once, for live windows; whatever else it serves takes what they leave.
+        **size_conf(environ, "live", environ["SIGNALBOX_MASTER"]),
     }
     _become_server("signalbox-connect", CONNECT_CLASS, conf, environ)
 

@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
-        with disk_full_in_words():
+        with job.told_to_the_ledger(), disk_full_in_words():
             args.handler(args)
     except (Blocked, Settled) as outcome:
         print(outcome, file=sys.stderr)

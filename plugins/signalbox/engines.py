@@ -1,17 +1,14 @@
-"""Where a job runs: as a thin Spark Connect client in the task's process, or as a spark-submit of its own."""
+"""Where a job runs: as a thin Spark Connect client in the task's process, or under an engine that starts a session for it.
 
-import ctypes
+An engine is imported where it is chosen: the providers of the others cost each DAG file their import.
+"""
+
 import os
-import re
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
-from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
@@ -22,9 +19,11 @@ from spark_jobs.common.outcome import Blocked, Settled
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-ROOT = Path(__file__).resolve().parents[2]
-PR_SET_PDEATHSIG = 1
-SPARK_LOG_LINE = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d [A-Z]+ ")
+ENGINES = {
+    "connect": "signalbox.engines:ConnectJob",
+    "submit": "signalbox.submit:SubmitJob",
+    "emr-serverless": "signalbox.emr:EmrServerlessJob",
+}
 
 
 @contextmanager
@@ -75,77 +74,11 @@ class ServeJob(ConnectJob):
         return [*super().arguments(context), *runs.serve_arguments(context)]
 
 
-class SubmitJob(SparkSubmitOperator):
-    """Runs one step of a pipeline as a spark-submit, in a process group that ends with the task."""
-
-    # Nothing of a job is a template: arguments are made from checked values when the task runs.
-    template_fields = ()
-
-    def __init__(self, *, command: tuple[str, ...], cadence: Cadence, **kwargs: Any) -> None:
-        super().__init__(application=str(ROOT / "spark_jobs" / "__main__.py"), **kwargs)
-        self.command = command
-        self.cadence_name = cadence.name
-
-    def execute(self, context: "Context") -> None:
-        self.application_args = [*self.command, *runs.job_arguments(context, self.cadence_name)]
-        hook = self._hook = self._get_hook()
-        try:
-            super().execute(context)
-        except AirflowException as error:
-            if hook.exit_code == Blocked.exit_code:
-                raise AirflowFailException(hook.last_sentence or str(error)) from error
-            if hook.exit_code == Settled.exit_code:
-                raise AirflowSkipException(hook.last_sentence or str(error)) from error
-            raise
-
-    def _get_hook(self) -> "ProcessGroupHook":
-        # Asked for by name first: without the connection the provider would turn to YARN without a word.
-        SparkSubmitHook.get_connection(self._conn_id)
-        return ProcessGroupHook(
-            conn_id=self._conn_id,
-            name=f"signalbox {' '.join(self.command)}",
-            application_args=self.application_args,
-            # Catalog, jars and memory; a file that only its owner reads, because a command line is for everyone.
-            properties_file=os.environ["SIGNALBOX_SPARK_PROPERTIES"],
-            spark_binary=str(Path(sys.executable).with_name("spark-submit")),
-            env_vars={"SIGNALBOX_ENGINE": "submit", "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable},
-        )
-
-
-class ProcessGroupHook(SparkSubmitHook):
-    """The provider's hook with a process group of its own: without, a kill leaves the JVM and its workers behind."""
-
-    def submit(self, application: str = "", **kwargs: Any) -> str | None:
-        return super().submit(application, start_new_session=True, preexec_fn=_die_with_parent, **kwargs)
-
-    @property
-    def exit_code(self) -> int | None:
-        return self._submit_sp.poll() if self._submit_sp else None
-
-    @property
-    def last_sentence(self) -> str | None:
-        """The job's last words, which are the sentence that people read; Spark's own log lines come after it."""
-        words = [line.strip() for line in self._last_submit_log_lines if not SPARK_LOG_LINE.match(line)]
-        return next((line for line in reversed(words) if line), None)
-
-    def on_kill(self) -> None:
-        if self._submit_sp and self._submit_sp.poll() is None:
-            os.killpg(self._submit_sp.pid, signal.SIGKILL)
-        super().on_kill()
-
-
-def _die_with_parent() -> None:
-    """In the new process: have the kernel end it when the task's process is killed outright (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-ENGINES: dict[str, type[ConnectJob] | type[SubmitJob]] = {"connect": ConnectJob, "submit": SubmitJob}
-
-
-def engine(cadence: Cadence) -> type[ConnectJob] | type[SubmitJob]:
-    """The engine that the cadence's setting names."""
+def engine(cadence: Cadence) -> type[BaseOperator]:
+    """The engine that the cadence's setting names; made with ``command`` and ``cadence``."""
     name = os.environ.get(cadence.engine_setting, "connect")
     if name not in ENGINES:
         raise ValueError(f"{cadence.engine_setting} is {name!r}; it must be one of: {', '.join(ENGINES)}.")
-    return ENGINES[name]
+    module, _, job = ENGINES[name].partition(":")
+    chosen: type[BaseOperator] = getattr(import_module(module), job)
+    return chosen

@@ -7,13 +7,15 @@ import argparse
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from spark_jobs.common import pipelines
 from spark_jobs.common.build import build
 from spark_jobs.common.landing import Landing
 from spark_jobs.common.ledger import Ledger, Run
-from spark_jobs.common.outcome import disk_full_in_words
+from spark_jobs.common.outcome import Blocked, Settled, disk_full_in_words
 from spark_jobs.common.release import release
 from spark_jobs.common.serve import serve
 from spark_jobs.common.session import spark_session
@@ -76,6 +78,17 @@ def run_command(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     with disk_full_in_words():
         args.handler(args)
+
+
+@contextmanager
+def told_to_the_ledger() -> Iterator[None]:
+    """Leave the sentence of a job on a cluster where its task finds it: neither exit status nor log come back from there."""
+    try:
+        yield
+    except (Blocked, Settled) as outcome:
+        if name := os.environ.get("SIGNALBOX_JOB"):
+            Ledger.from_environment().write_ending(name, outcome)
+        raise
 
 
 def open_run(ledger: Ledger, args: argparse.Namespace) -> Run:

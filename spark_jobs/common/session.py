@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from spark_jobs.common.spark_conf import cadence_conf, session_conf
+from spark_jobs.common.spark_conf import CATALOG_PASSWORD, cadence_conf, session_conf, size_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,7 +21,7 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
     remote = (
         os.environ.get("SIGNALBOX_CONNECT_URL") if os.environ.get("SIGNALBOX_ENGINE", "connect") == "connect" else None
     )
-    spark = _connect(remote) if remote else _local(name)
+    spark = _connect(remote) if remote else _local(name, cadence)
     try:
         for key, value in {"spark.sql.session.timeZone": "UTC", **cadence_conf(cadence)}.items():
             spark.conf.set(key, value)
@@ -68,12 +68,17 @@ def require_reachable(url: str) -> None:
         ) from error
 
 
-def _local(name: str) -> "SparkSession":
+def _local(name: str, cadence: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.appName(name)
-    if "SPARK_ENV_LOADED" not in os.environ:  # Under spark-submit the configuration came with the command.
-        builder = builder.master(os.environ.get("SIGNALBOX_MASTER", "local[2]"))
-        for key, value in session_conf(dict(os.environ)).items():
+    if (
+        "SIGNALBOX_JOB" in os.environ
+    ):  # On a cluster all came with the command but the password, which is in no property.
+        builder = builder.config(CATALOG_PASSWORD, os.environ["SIGNALBOX_CATALOG_PASSWORD"])
+    elif "SPARK_ENV_LOADED" not in os.environ:  # Under spark-submit the configuration came with the command.
+        master = os.environ.get("SIGNALBOX_MASTER", "local[2]")
+        builder = builder.master(master)
+        for key, value in {**session_conf(os.environ), **size_conf(os.environ, cadence, master)}.items():
             builder = builder.config(key, value)
     return builder.getOrCreate()

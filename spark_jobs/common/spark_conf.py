@@ -8,8 +8,13 @@ nothing of Spark.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+from spark_jobs.common.sizes import SETTING as SIZES
+from spark_jobs.common.sizes import size_of
 
 CATALOG = "lake"
+CATALOG_PASSWORD = f"spark.sql.catalog.{CATALOG}.jdbc.password"
 # A stage runs dozens of short, ever new plans: the second compiler costs more CPU than its code ever saves. Without
 # it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
 # space in CodeCache"). A contract's row rules are one long expression, and so a method of more than 8,000 bytes, which
@@ -43,11 +48,12 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def sized_for(landed_bytes: int) -> dict[str, str]:
+def sized_for(landed_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:
     """What a session that will read so much from the landing zone wants of its environment, unless that says otherwise."""
     if landed_bytes <= MANY_BYTES:
         return {}
-    return {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, "SIGNALBOX_DRIVER_MEMORY": "3g"}
+    memory = {} if environ.get(SIZES) else {"SIGNALBOX_DRIVER_MEMORY": "3g"}
+    return {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, **memory}
 
 
 def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
@@ -82,3 +88,40 @@ def cadence_conf(cadence: str) -> dict[str, str]:
     (docs/decisions/0008-live-windows-without-adaptive-plans.md).
     """
     return {"spark.sql.adaptive.enabled": "false"} if cadence == "live" else {}
+
+
+def size_conf(environ: Mapping[str, str], cadence: str, master: str) -> dict[str, str]:
+    """How big a session of its own is at a cadence (``SIGNALBOX_SIZES``), for every engine that starts one.
+
+    A ``local`` master has no executors, so only the driver's memory counts. ``SIGNALBOX_DRIVER_MEMORY`` is for one process on one
+    machine and goes before.
+    """
+    size = size_of(environ, cadence)
+    conf = {}
+    if "driver_memory" in size and not environ.get("SIGNALBOX_DRIVER_MEMORY"):
+        conf["spark.driver.memory"] = size["driver_memory"]
+    if master.startswith("local") and not master.startswith("local-cluster"):
+        return conf
+    for key in ("executor_cores", "executor_memory"):
+        if key in size:
+            conf[f"spark.{key.replace('_', '.')}"] = str(size[key])
+    return conf | _executors(size)
+
+
+def _executors(size: Mapping[str, Any]) -> dict[str, str]:
+    """How many executors: so many, or as many as Spark finds use for."""
+    if "executor_instances" in size:
+        conf = {"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": str(size["executor_instances"])}
+    elif "executors_max" in size:
+        conf = {
+            "spark.dynamicAllocation.enabled": "true",
+            "spark.dynamicAllocation.minExecutors": str(size["executors_min"]),
+            "spark.dynamicAllocation.maxExecutors": str(size["executors_max"]),
+            # Where no shuffle service runs beside the executors, one that still holds shuffled rows must stay.
+            "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        }
+    else:
+        return {}
+    most = size.get("executor_instances") or size["executors_max"]
+    # A standalone master gives an application every core there is, unless it says how many it wants.
+    return conf | ({"spark.cores.max": str(most * size["executor_cores"])} if "executor_cores" in size else {})

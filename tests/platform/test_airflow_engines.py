@@ -1,5 +1,6 @@
 """How a job's end becomes a task's state, with a real spark-submit; and that a killed task leaves no JVM behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,10 +15,14 @@ import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from signalbox.cadence import LIVE, NIGHTLY
-from signalbox.engines import ConnectJob, SubmitJob, engine, job_outcomes
+from signalbox.engines import ConnectJob, engine, job_outcomes
+from signalbox.submit import SubmitJob
 
 from spark_jobs.common.outcome import Blocked, Settled
 from tests.airflow_settings import ROOT
+from tests.platform.test_sizes import LIVE as SMALL
+from tests.platform.test_sizes import NIGHTLY as BIG
+from tests.platform.test_sizes import SIZES, given
 
 SENTENCE = "Every train is in one place at a time: 3 are not."
 CONTEXT = {
@@ -105,6 +110,16 @@ def test_a_job_gets_the_run_as_its_arguments(submit_settings, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("cadence", "size"), [(LIVE, SMALL), (NIGHTLY, BIG)], ids=["live", "nightly"])
+def test_a_submitted_job_has_its_cadences_size(submit_settings, monkeypatch, cadence, size):
+    monkeypatch.setenv("SIGNALBOX_SIZES", json.dumps(SIZES))
+    monkeypatch.delenv("SIGNALBOX_DRIVER_MEMORY", raising=False)
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type": "spark", "host": "spark://master", "port": 7077}')
+    job = SubmitJob(task_id="build", command=("build", "metro", "movements"), cadence=cadence)
+    conf = given(job._get_hook()._build_spark_submit_command(job.application))
+    assert {key: conf.get(key) for key in size} == size
+
+
 def test_a_task_that_is_killed_outright_takes_its_jvm_with_it(submit_settings, tmp_path):
     busy = application(tmp_path, BUSY)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "plugins")))}
@@ -152,5 +167,7 @@ def test_one_setting_per_cadence_picks_the_engine(monkeypatch, name, expected):
 
 def test_an_unknown_engine_is_named_with_the_ones_there_are(monkeypatch):
     monkeypatch.setenv("SIGNALBOX_ENGINE_LIVE", "emr")
-    with pytest.raises(ValueError, match="SIGNALBOX_ENGINE_LIVE is 'emr'; it must be one of: connect, submit"):
+    with pytest.raises(
+        ValueError, match="SIGNALBOX_ENGINE_LIVE is 'emr'; it must be one of: connect, submit, emr-serverless"
+    ):
         engine(LIVE)

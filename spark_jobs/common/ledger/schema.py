@@ -118,3 +118,12 @@ serving = Table(
     Column("rows", JSONB, nullable=False),
     _moment("served_at", nullable=False, server_default=func.now()),
 )
+
+ending = Table(
+    "ending",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("exit_code", Integer, nullable=False),
+    Column("sentence", Text, nullable=False),
+    _moment("ended_at", nullable=False, server_default=func.now()),
+)

@@ -17,7 +17,7 @@ from spark_jobs.common.ledger import leases, proofs, releases, states, windows
 from spark_jobs.common.ledger import schema as s
 from spark_jobs.common.ledger.records import Attempt, Receipt, Release, Run, Verdict
 from spark_jobs.common.ledger.verdicts import judge
-from spark_jobs.common.outcome import Blocked
+from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
 
 _RUN_COLUMNS = (
@@ -249,6 +249,24 @@ class Ledger:
             for release in served:
                 values = {"release_id": release.release_id, "rows": rows}
                 connection.execute(upsert(s.serving).values(values).on_conflict_do_nothing())
+
+    # -- jobs on a cluster -----------------------------------------------------------------------------------
+
+    def write_ending(self, job: str, outcome: Blocked | Settled) -> None:
+        """Record why a job on a cluster did not do its work; the last word counts."""
+        values = {"exit_code": outcome.exit_code, "sentence": str(outcome).replace("\0", "\N{REPLACEMENT CHARACTER}")}
+        statement = upsert(s.ending).values({"job": job, **values})
+        with self._engine.begin() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["job"], set_=values))
+
+    def ending(self, job: str) -> Blocked | Settled | None:
+        """What the job was ended by, if it was blocked or had nothing to do."""
+        query = select(s.ending.c.exit_code, s.ending.c.sentence).where(s.ending.c.job == job)
+        with self._engine.begin() as connection:
+            found = connection.execute(query).one_or_none()
+        if found is None:
+            return None
+        return Settled(found.sentence) if found.exit_code == Settled.exit_code else Blocked(found.sentence)
 
 
 def _storable(value: Any) -> Any:

@@ -1,0 +1,146 @@
+"""One setting says how big a session is, by cadence; what each engine makes of it."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platform_local.components import serve_connect
+from platform_local.environment import ROOT, read_env_file
+from spark_jobs.common.sizes import size_of
+from spark_jobs.common.spark_conf import size_conf, sized_for
+
+SIZES = {
+    "live": {"driver_memory": "1g", "executor_instances": 1, "executor_cores": 1, "executor_memory": "512m"},
+    "nightly": {
+        "driver_memory": "4g",
+        "executors_min": 2,
+        "executors_max": 8,
+        "executor_cores": 2,
+        "executor_memory": "6g",
+    },
+}
+ENVIRON = {"SIGNALBOX_SIZES": json.dumps(SIZES)}
+LIVE = {
+    "spark.driver.memory": "1g",
+    "spark.executor.cores": "1",
+    "spark.executor.memory": "512m",
+    "spark.executor.instances": "1",
+    "spark.dynamicAllocation.enabled": "false",
+    "spark.cores.max": "1",
+}
+NIGHTLY = {
+    "spark.driver.memory": "4g",
+    "spark.executor.cores": "2",
+    "spark.executor.memory": "6g",
+    "spark.dynamicAllocation.enabled": "true",
+    "spark.dynamicAllocation.minExecutors": "2",
+    "spark.dynamicAllocation.maxExecutors": "8",
+    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+    "spark.cores.max": "16",
+}
+
+# Says with what a session was started, and counts rows in an executor.
+SESSION = """
+import json
+from spark_jobs.common.session import spark_session
+names = "driver.memory", "executor.cores", "executor.memory", "executor.instances", "dynamicAllocation.enabled"
+with spark_session("sizes", "nightly") as spark:
+    told = [spark.sparkContext.getConf().get(f"spark.{name}") for name in names]
+    print(json.dumps([*told, spark.range(10).repartition(2).count()]))
+"""
+
+
+@pytest.mark.parametrize(
+    "master", ["spark://master:7077", "k8s://https://cluster:6443", "local-cluster[2,1,1024]", "yarn"]
+)
+@pytest.mark.parametrize(("cadence", "expected"), [("live", LIVE), ("nightly", NIGHTLY)])
+def test_a_session_on_a_cluster_is_as_big_as_its_cadence_says(master, cadence, expected):
+    assert size_conf(ENVIRON, cadence, master) == expected
+
+
+@pytest.mark.parametrize(("cadence", "memory"), [("live", "1g"), ("nightly", "4g")])
+def test_a_local_session_has_no_executors(cadence, memory):
+    assert size_conf(ENVIRON, cadence, "local[2]") == {"spark.driver.memory": memory}
+
+
+def test_without_the_setting_nothing_is_said():
+    assert size_conf({}, "nightly", "spark://master:7077") == {}
+
+
+def test_the_drivers_memory_of_one_process_goes_before():
+    assert size_conf({**ENVIRON, "SIGNALBOX_DRIVER_MEMORY": "3g"}, "nightly", "local[2]") == {}
+
+
+def test_many_landed_rows_do_not_overrule_the_setting():
+    assert "SIGNALBOX_DRIVER_MEMORY" in sized_for(10**9, {})
+    assert "SIGNALBOX_DRIVER_MEMORY" not in sized_for(10**9, ENVIRON)
+
+
+def test_the_committed_sizes_are_right_and_nightly_is_the_bigger():
+    environ = read_env_file(ROOT / "config" / "airflow.env")
+    live, nightly = (size_conf(environ, cadence, "spark://master:7077") for cadence in ("live", "nightly"))
+    assert set(live) == set(nightly)
+    assert int(live["spark.cores.max"]) < int(nightly["spark.cores.max"])
+    assert "SIGNALBOX_DRIVER_MEMORY" not in environ
+
+
+def given(command: list[str]) -> dict[str, str]:
+    """The Spark properties on a command line."""
+    return dict(value.split("=", 1) for option, value in pairwise(command) if option == "--conf")
+
+
+def test_the_connect_server_is_started_once_with_the_size_of_live(monkeypatch, tmp_path):
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda program, command, environ: started.append(command))
+    places = {"SIGNALBOX_SPARK_PROPERTIES": str(tmp_path / "spark.properties"), "SIGNALBOX_WAREHOUSE": "file:///lake"}
+    catalog = {f"SIGNALBOX_CATALOG_{part}": "x" for part in ("URI", "USER", "PASSWORD")}
+    connect = {"SIGNALBOX_CONNECT_URL": "sc://localhost:15002", "SIGNALBOX_MASTER": "spark://master:7077"}
+    serve_connect({**ENVIRON, **places, **catalog, **connect})
+    conf = given(started[0])
+    assert {key: conf.get(key) for key in LIVE} == LIVE
+
+
+@pytest.mark.heavy
+@pytest.mark.spark
+def test_a_session_of_the_jobs_own_has_its_cadences_size(lake_home: Path) -> None:
+    small = {"driver_memory": "600m", "executor_instances": 1, "executor_cores": 1, "executor_memory": "512m"}
+    sizes = {"SIGNALBOX_SIZES": json.dumps({"nightly": small})}
+    master = {"SIGNALBOX_MASTER": "local-cluster[1,1,512]", "SIGNALBOX_ENGINE": "local", "PYTHONPATH": str(ROOT)}
+    environ = {name: value for name, value in os.environ.items() if name != "SIGNALBOX_DRIVER_MEMORY"} | sizes | master
+    done = subprocess.run([sys.executable, "-c", SESSION], env=environ, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == ["600m", "1", "512m", "1", "false", 10]
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        pytest.param("{live", "is not JSON", id="not JSON"),
+        pytest.param("[]", "is a JSON object by cadence", id="a list"),
+        pytest.param('{"live": 2}', "is a JSON object by cadence", id="a number for a cadence"),
+        pytest.param('{"hourly": {}}', "names hourly; the cadences are live and nightly", id="an unknown cadence"),
+        pytest.param({"cores": 2}, "live has cores; it may have driver_memory, executor_memory,", id="an unknown key"),
+        pytest.param({"driver_memory": "2"}, "driver_memory of live is '2'; write it as", id="memory without a unit"),
+        pytest.param({"executor_memory": 2}, "executor_memory of live is 2; write it as", id="memory as a number"),
+        pytest.param(
+            {"executor_cores": "2"}, "executor_cores of live is '2'; it must be a whole", id="a count as text"
+        ),
+        pytest.param({"executor_cores": True}, "executor_cores of live is True; it must be", id="a count that is true"),
+        pytest.param({"executor_instances": 0}, "executor_instances of live is 0; it must be", id="no executor"),
+        pytest.param({"executors_min": 1}, "both executors_min and executors_max", id="half a range"),
+        pytest.param({"executors_min": 3, "executors_max": 2}, "is more than its executors_max", id="an empty range"),
+        pytest.param(
+            {"executors_min": 1, "executors_max": 2, "executor_instances": 2}, "leave one of the two", id="both ways"
+        ),
+    ],
+)
+def test_a_mistake_in_the_setting_is_named(value: Any, sentence: str) -> None:
+    text = value if isinstance(value, str) else json.dumps({"live": value})
+    with pytest.raises(ValueError, match="SIGNALBOX_SIZES") as raised:
+        size_of({"SIGNALBOX_SIZES": text}, "nightly")
+    assert sentence in str(raised.value)
