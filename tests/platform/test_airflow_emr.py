@@ -200,6 +200,14 @@ def test_a_run_id_is_never_a_template(emr):
     assert "spark.x" not in started["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"]
 
 
+def test_an_application_that_is_stopped_is_started_first(emr):
+    application = {"applicationId": os.environ["SIGNALBOX_EMR_APPLICATION_ID"]}
+    emr.stop_application(**application)
+    assert deferred(build(), context()).method_name == "execute"
+    assert emr.get_application(**application)["application"]["state"] == "STARTED"
+    assert deferred(build(), context()).method_name == "execute_complete"
+
+
 def test_a_job_run_that_succeeds_ends_the_task_well(emr):
     waiting = deferred(build(), context())
     assert waiting.method_name == "execute_complete"
