@@ -151,11 +151,11 @@ def test_what_is_killed_is_back_by_itself_and_the_window_becomes_green(
         story.wait_for(run, task, "running")
     since, began, before = datetime.now(UTC), time.monotonic(), story.pid(component)
     left_behind = story.kill(component)
-    while not story.platform.is_healthy(component, since):
+    # A big process that is dying may answer for another moment.
+    while story.pid(component) in (0, before) or not story.platform.is_healthy(component, since):
         assert time.monotonic() - began < HEALTHY_WITHIN_S, story.platform.states()
         time.sleep(0.5)
     print(f"\n{component}: healthy {time.monotonic() - began:.0f} s after its kill", end="")
-    assert story.pid(component) != before
     story.finish(run if task else story.begin_window())
     print(f", the window green after {time.monotonic() - began:.0f} s", end="")
     assert processes.wait(left_behind, 60) == []
