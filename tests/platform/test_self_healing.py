@@ -20,7 +20,7 @@ import pytest
 
 from platform_local import processes
 from platform_local.airflow_api import Run
-from platform_local.demo import FIRST_WINDOW, LIVE, WINDOW
+from platform_local.demo import LIVE, WINDOW
 from platform_local.problem import Problem
 from platform_local.recycling import Limits, Recycler
 from platform_local.supervisor import Platform
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.timeout(3600)]
 
+# At this scale trains run until half past eight (UTC), and again from a quarter past ten.
+FIRST_WINDOW = datetime(2024, 3, 12, 7, 45, tzinfo=UTC)
 # 60 s on an idle machine, where it is printed; a busy one gets its chance.
 HEALTHY_WITHIN_S = 600
 GREEN_WITHIN_S = 1800
@@ -191,7 +193,7 @@ def test_the_windows_follow_each_other_and_every_balance_is_exact(story: Story) 
         for entry in receipt.document["balance"].values()
         if "read" in entry
     ]
-    assert len(balances) >= 2 * len(story.runs)
+    assert sum(entry["read"] > 0 and entry["published"] > 0 for entry in balances) >= 2 * len(story.runs)
     for entry in balances:
         fates = entry["published"] + entry["quarantined"] + entry["duplicate"] + sum(entry["filtered"].values())
         assert entry["read"] == fates
