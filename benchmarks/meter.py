@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,20 +45,24 @@ class Meter:
         self._before_s = dict(self._cpu_s)
 
     def look(self) -> None:
-        proportional = 0
-        for process in self.processes():
+        processes = self.processes()
+        for process in processes:
             try:
                 used = process.cpu_times()
                 self._cpu_s[process.pid, process.create_time()] = used.user + used.system
-                proportional += _proportional_kb(process.pid)
-            except (psutil.Error, OSError):
+            except psutil.Error:
                 continue
-        self.peak_mb = max(self.peak_mb, proportional / 1e3)
+        self.peak_mb = max(self.peak_mb, proportional_mb(processes))
 
 
-def _proportional_kb(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+def proportional_mb(processes: Iterable[psutil.Process]) -> float:
+    """The proportional set size of all of them together."""
+    total_kb = 0
+    for process in processes:
+        with suppress(OSError):  # It has ended meanwhile.
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+            total_kb += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total_kb / 1e3
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 * The scheduler imports the heavy third-party modules once; LocalExecutor's workers are forked from it and inherit them
   (6-8 s of CPU per task otherwise). Never a module of ours: a change of ours has to reach the next task.
+* What the scheduler forks ends with it: LocalExecutor's workers would outlive a kill, and wait for ever for tasks from a queue that
+nobody fills.
 * Tasks of backfill runs move to the pool ``backfill``.
 * ``SIGNALBOX_SCHEDULE_UNTIL`` ends every schedule at that moment: `make demo` plays a day of the past and wants no
 run of today.
@@ -9,9 +11,11 @@ run of today.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 import os
+import signal
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -32,6 +36,7 @@ HEAVY_MODULES = (
     "sqlalchemy",
 )
 BACKFILL_POOL = "backfill"
+PR_SET_PDEATHSIG = 1
 
 
 def preload() -> None:
@@ -43,8 +48,18 @@ def preload() -> None:
             log.warning("Preloading %s failed; tasks that need it will import it themselves", name, exc_info=True)
 
 
+def end_forks_with_their_parent() -> None:
+    """Have the kernel end every process that is forked from here on when its parent is killed (Linux only). The new scheduler
+    starts the tasks again; a second run of one of them is kept out by the lease's token.
+    """
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        os.register_at_fork(after_in_child=lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+
+
 if "scheduler" in sys.argv:
     preload()
+    end_forks_with_their_parent()
 
 
 def task_instance_mutation_hook(task_instance: TaskInstance, dag_run: DagRun | None = None) -> None:

@@ -1,5 +1,5 @@
-"""How PostgreSQL, the Spark Connect and Thrift servers, the stand-in of Slack and the world are started: the commands that
-supervisor and docker-compose run (Airflow's are its own).
+"""How PostgreSQL, the Spark Connect and Thrift servers, the stand-in of Slack, the world and the housekeeper are started: the
+commands that supervisor and docker-compose run (Airflow's are its own).
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ def serve(component: str) -> NoReturn:
         from platform_local.world import serve_world
 
         serve_world(os.environ)
-    raise Problem(f"There is no component {component!r}: postgres, connect, thrift, slack or world.")
+    if component == "housekeeper":
+        from platform_local.housekeeper import serve_housekeeper
+
+        serve_housekeeper(os.environ)
+    raise Problem(f"There is no component {component!r}: postgres, connect, thrift, slack, world or housekeeper.")
 
 
 def serve_postgres(settings: Settings) -> NoReturn:

@@ -16,12 +16,17 @@ SCHEDULE_UNTIL = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
 SEED = 1
 
 
-def land_anew(settings: Settings, scale: float) -> None:
-    """Drop what an earlier day left in this home, and land the day (1.0: 170,000 movements, 3 million readings)."""
+def forget(settings: Settings) -> None:
+    """Drop what an earlier call left in this home; jars and secrets stay."""
     settings.cluster().remove()
     for name in ("landing", "warehouse", "truth", "staging", "log"):
         shutil.rmtree(settings.home / name, ignore_errors=True)
     settings.make_folders()
+
+
+def land_anew(settings: Settings, scale: float) -> None:
+    """Drop what an earlier day left in this home, and land the day (1.0: 170,000 movements, 3 million readings)."""
+    forget(settings)
     environ = settings.environment()
     command = [sys.executable, "-m", "spark_jobs", "simulate", "metro", "--seed", str(SEED), "--scale", str(scale)]
     command += ["--landing", environ["SIGNALBOX_LANDING"], "--truth", str(settings.home / "truth")]

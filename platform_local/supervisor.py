@@ -20,7 +20,6 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +111,16 @@ class Platform:
             return {info["name"]: info["statename"] for info in self.rpc().getAllProcessInfo()}
         return {}
 
+    def is_healthy(self, component: str, since: datetime) -> bool:
+        """Whether a component does its work; one of Airflow has to have beaten its heart after ``since``."""
+        if component == "postgres":
+            return self.settings.cluster().accepts()
+        if component in ("connect", "slack"):
+            return ports.answers(self.settings.port(component))
+        if component in AIRFLOW_COMPONENTS:
+            return _is_healthy(AirflowApi(self.settings), component, since)
+        return self.states().get(component) == "RUNNING"
+
     def describe(self) -> str:
         """Where people look, and with what."""
         settings, states = self.settings, self.states()
@@ -145,23 +154,20 @@ class Platform:
             World.of(environ).claim()
         self._start_supervisord(environ)
         self._supervised = True
-        checks: dict[str, Callable[[], bool]] = {"connect": lambda: ports.answers(self.settings.port("connect"))}
-        if not self.settings.has_slack:
-            checks["slack"] = lambda: ports.answers(self.settings.port("slack"))
-        if world:
-            checks["world"] = lambda: self.states().get("world") == "RUNNING"
-        self._launch("postgres", *checks)
-        self._wait({"postgres": cluster.accepts})
+        beside = ["connect", "housekeeper"]
+        beside += [] if self.settings.has_slack else ["slack"]
+        beside += ["world"] if world else []
+        self._launch("postgres", *beside)
+        self._wait("postgres")
         cluster.create_databases()
         # Imported here: `make down` and `make status` need no ledger.
         from platform_local.initialise import migrate_ledger
 
         migrate_ledger(environ["SIGNALBOX_LEDGER_URL"])
         self._migrate(environ)
-        since = datetime.now(UTC)
         self._launch(*AIRFLOW_COMPONENTS)
+        self._wait(*beside, *AIRFLOW_COMPONENTS)
         api = AirflowApi(self.settings)
-        self._wait({**checks, **{name: partial(_is_healthy, api, name, since) for name in AIRFLOW_COMPONENTS}})
         api.ensure_pools()
         if world:
             self._let_run(api)
@@ -236,13 +242,13 @@ class Platform:
         done.write_text(version)
         self._report("database", "migrated")
 
-    def _wait(self, checks: dict[str, Callable[[], bool]]) -> None:
-        """Wait for every check, saying each that comes true; a component that ended, or the deadline, is an error."""
-        left = dict(checks)
+    def _wait(self, *components: str) -> None:
+        """Wait for the health of each, saying when; a component that ended, or the deadline, is an error."""
+        left, since = list(components), datetime.now(UTC)
         deadline = time.monotonic() + HEALTHY_WITHIN_S
         while left:
-            for name in [name for name, check in left.items() if check()]:
-                del left[name]
+            for name in [name for name in left if self.is_healthy(name, since)]:
+                left.remove(name)
                 self._report(name, "healthy")
             states = self.states()
             if left and not states:

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,14 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The platform that tests share which leave it running."""
+    with running_stack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
     """Up with a simulated metro day at a small scale; its schedules end with that day."""
-    folder = tmp_path_factory.mktemp("stack")
     with slack_standin() as slack:
         settings = Settings(
             {

@@ -5,8 +5,10 @@ import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from platform_local import processes
 from platform_local.environment import ROOT
 
 
@@ -63,3 +65,20 @@ def test_only_the_scheduler_preloads_and_never_a_module_of_ours(component, loade
     environ = {"PYTHONPATH": str(ROOT / "config"), "PATH": "/usr/bin:/bin", "GX_ANALYTICS_ENABLED": "false"}
     answer = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert answer.stdout.split("\n")[-2] == f"{loaded} [] 1"
+
+
+def test_what_the_scheduler_has_forked_ends_when_it_is_killed(settings):
+    code = (
+        "import sys; sys.argv = ['airflow', 'dag-processor']; import airflow_local_settings, os, time\n"
+        "airflow_local_settings.end_forks_with_their_parent()\n"
+        "if worker := os.fork(): print(worker, flush=True)\n"
+        "elif task := os.fork(): print(task, flush=True)\n"
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code]
+    scheduler = subprocess.Popen(command, env={"PYTHONPATH": str(ROOT / "config")}, stdout=subprocess.PIPE, text=True)
+    forked = [psutil.Process(int(scheduler.stdout.readline())) for _ in range(2)]
+    assert processes.wait(forked, 0.1) == forked
+    scheduler.kill()
+    scheduler.wait()
+    assert processes.wait(forked, 20) == []

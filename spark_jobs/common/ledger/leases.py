@@ -62,6 +62,11 @@ def give_back(connection: Connection, run_key: str) -> None:
     )
 
 
+def holders(connection: Connection) -> list[str]:
+    """The runs that hold a lease now: at work, or between two of their steps."""
+    return list(connection.execute(select(s.lease.c.run_key).where(s.lease.c.expires_at > func.now())).scalars())
+
+
 def require_current(connection: Connection, attempt: Attempt) -> None:
     """Raise ``Settled`` unless the lease is the attempt's and the attempt the newest at its step; then the lease is
     good for a while.

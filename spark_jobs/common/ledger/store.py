@@ -103,6 +103,11 @@ class Ledger:
 
     # -- leases and attempts ---------------------------------------------------------------------------------
 
+    def writing_runs(self) -> list[str]:
+        """Runs of any pipeline that write now, or are between two of their steps."""
+        with self._engine.begin() as connection:
+            return leases.holders(connection)
+
     def begin(self, run: Run, step: str) -> Attempt:
         """Take or find the run's lease and start a new attempt at a step; from now on older attempts at it cannot
         publish.
