@@ -167,7 +167,9 @@ def test_a_night_on_ones_own_feed_and_movements_alone_says_what_it_says_on_the_s
             path.unlink()
     expected = night(landing, tmp_path / "expected")
     as_gtfs(landing, tmp_path / "feed")
-    corridors = [word for line in groups.itertuples() for word in ("--corridor", f"{line.route_id}={line.corridor_group}")]
+    corridors = [
+        word for line in groups.itertuples() for word in ("--corridor", f"{line.route_id}={line.corridor_group}")
+    ]
     assert bring_in(tmp_path / "feed", landing, *corridors) == 0
     pd.testing.assert_frame_equal(night(landing, tmp_path / "own"), expected)
     assert len(expected) > 5
