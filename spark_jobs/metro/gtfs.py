@@ -23,13 +23,10 @@ from expectations.metro import calendar, calendar_dates, routes, stop_times, sto
 from spark_jobs.metro.import_options import add_corridor, corridor_groups, time_zone
 
 TABLES: dict[str, Table] = {m.TABLE.name: m.TABLE for m in (stops, routes, trips, stop_times, calendar, calendar_dates)}
-# A feed has one of these, or both.
-CALENDARS = {"calendar": "start_date", "calendar_dates": "date"}
-# What no file of GTFS has in this form.
-ADDED = {"corridor_group", "plan_version", "published_ts"}
-# Entrances, nodes and boarding areas, at which no train calls.
-NO_STOPS = ("2", "3", "4")
-TYPES = {"published_ts": pa.timestamp("us", tz="UTC"), "source_row": pa.int64()}
+USED = ("agency", *TABLES)
+CALENDARS = {"calendar": "start_date", "calendar_dates": "date"}  # a feed has one of them, or both
+ADDED = {"corridor_group", "plan_version", "published_ts"}  # what GTFS does not have
+NO_STOPS = ("2", "3", "4")  # entrances, nodes and boarding areas, at which no train calls
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,9 +35,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument("--feed", type=Path, required=True, help="GTFS feed, a folder or zip file")
     command.add_argument("--landing", type=Path, required=True, help="folder to write the landing tables to")
     command.add_argument("--day", type=date.fromisoformat, required=True, help="day of arrival, such as 2024-03-12")
-    command.add_argument(
-        "--published", type=datetime.fromisoformat, help="since when it holds, with offset (default: its first day)"
-    )
+    command.add_argument("--published", type=datetime.fromisoformat, help="since when it holds (default: first day)")
     add_corridor(command)
     command.set_defaults(handler=import_gtfs)
 
@@ -59,8 +54,8 @@ def import_gtfs(args: argparse.Namespace) -> None:
     feed["stops"] = feed["stops"][~_column(feed["stops"], "location_type").isin(NO_STOPS)]
     landed = {name: rows for name, rows in feed.items() if name in TABLES and len(rows)}
     for name, rows in landed.items():
-        rows = rows.assign(plan_version=version, published_ts=pd.Timestamp(published))
-        _write(rows, TABLES[name], args.landing / name / f"{args.day}" / f"{version}.parquet")
+        path = args.landing / name / f"{args.day}" / f"{version}.parquet"
+        _write(rows.assign(plan_version=version, published_ts=pd.Timestamp(published)), TABLES[name], path)
     if listed(args.landing) is not None:
         list_tables(args.landing, landed, of=TABLES)
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in landed.items())
@@ -69,21 +64,17 @@ def import_gtfs(args: argparse.Namespace) -> None:
 
 def feed_files(feed: Path) -> dict[str, bytes]:
     """The files of a feed that are used, by name without `.txt`; one that is needed and missing is a ValueError."""
-    wanted = ("agency", *TABLES)
     try:
-        if feed.is_dir():
-            found = {name: path.read_bytes() for name in wanted if (path := feed / f"{name}.txt").exists()}
-        else:
-            with zipfile.ZipFile(feed) as archive:
-                found = {name: archive.read(f"{name}.txt") for name in wanted if f"{name}.txt" in archive.namelist()}
+        top = feed if feed.is_dir() else zipfile.Path(feed)
+        found = {name: file.read_bytes() for name in USED if (file := top / f"{name}.txt").exists()}
     except FileNotFoundError as error:
         raise ValueError(f"{feed} does not exist.") from error
     except (OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"{feed} is neither a folder nor a zip file that can be read: {error}.") from error
-    if missing := [f"{name}.txt" for name in wanted if name not in found and name not in CALENDARS]:
+    missing = [f"{name}.txt" for name in USED if name not in found and name not in CALENDARS]
+    missing += [] if found.keys() & CALENDARS.keys() else ["calendar.txt or calendar_dates.txt"]
+    if missing:
         raise ValueError(f"{feed} has no {', '.join(missing)} at its top.")
-    if not found.keys() & CALENDARS.keys():
-        raise ValueError(f"{feed} has neither calendar.txt nor calendar_dates.txt, so no trip runs on any day.")
     return found
 
 
@@ -122,7 +113,8 @@ def _column(rows: pd.DataFrame, name: str) -> "pd.Series[str]":
 
 def _write(rows: pd.DataFrame, table: Table, path: Path) -> None:
     names = [name for name in (*table.column_names, "source_file", "source_row") if name in rows]
-    schema = pa.schema([(name, TYPES.get(name, pa.string())) for name in names])
+    types = {"published_ts": pa.timestamp("us", tz="UTC"), "source_row": pa.int64()}
+    schema = pa.schema([(name, types.get(name, pa.string())) for name in names])
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pandas(rows[names], schema=schema, preserve_index=False), path)
     write_manifest(path, len(rows))

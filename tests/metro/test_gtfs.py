@@ -104,7 +104,7 @@ def test_what_a_landing_folder_lists_as_supplied_stays_and_is_added_to(tmp_path)
     ("changed", "sentence"),
     [
         ({"stop_times": None}, "has no stop_times.txt at its top."),
-        ({"calendar_dates": None}, "has neither calendar.txt nor calendar_dates.txt, so no trip runs on any day."),
+        ({"calendar_dates": None}, "has no calendar.txt or calendar_dates.txt at its top."),
         ({"trips": "route_id,service_id,trip_id\n1,WD,t1\n"}, "trips.txt lacks the column direction_id."),
         ({"stop_times": "trip_id,stop_sequence\nt1,1\n"}, "stop_times.txt lacks the columns stop_id, departure_time."),
         ({"agency": "agency_name\nMetro\n"}, "agency.txt lacks the column agency_timezone."),
