@@ -8,7 +8,6 @@ from pathlib import Path
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from platform_local.airflow_api import Run
-from platform_local.environment import UI_USER, Settings
 
 SMALL_PHONE: ViewportSize = {"width": 375, "height": 667}
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -50,17 +49,17 @@ def opened(path: Path) -> Iterator[Seen]:
         yield found
 
 
-def sign_in(page: Page, settings: Settings) -> None:
-    page.goto(f"{settings.api_url}/auth/login")
-    page.get_by_label("Username").fill(UI_USER)
-    page.get_by_label("Password").fill(settings.ui_password)
+def sign_in(page: Page, address: str, user: str, password: str) -> None:
+    page.goto(f"{address}/auth/login")
+    page.get_by_label("Username").fill(user)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
 
 
-def clear(page: Page, settings: Settings, run: Run, task: str) -> None:
+def clear(page: Page, address: str, run: Run, task: str) -> None:
     """What a person on call does: open the red task, Clear, confirm."""
-    page.goto(f"{settings.api_url}/dags/{run.dag_id}/runs/{run.run_id}/tasks/{task}")
+    page.goto(f"{address}/dags/{run.dag_id}/runs/{run.run_id}/tasks/{task}")
     page.get_by_role("button", name="Press shift+c to clear").click()
     page.get_by_role("button", name="Confirm").click()
     page.get_by_role("dialog").wait_for(state="hidden")

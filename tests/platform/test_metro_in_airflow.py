@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from platform_local.airflow_api import Run
+from platform_local.environment import UI_USER
 from platform_local.service_day import SERVICE_DATE as DAY
 from platform_local.supervisor import Platform
 from spark_jobs.common.window import Window
@@ -73,8 +74,8 @@ def test_after_the_mend_clear_in_the_ui_turns_the_run_green(stack: Stack, blocke
     run, bad = blocked
     bad.unlink()
     with chromium() as page:
-        sign_in(page, stack.settings)
-        clear(page, stack.settings, run, CHECKPOINT)
+        sign_in(page, stack.settings.api_url, UI_USER, stack.settings.ui_password)
+        clear(page, stack.settings.api_url, run, CHECKPOINT)
     assert stack.wait(run) == "success"
     assert set(stack.states(run).values()) == {"success"}
     newest = stack.ledger.releases("metro", "settled")[0]
