@@ -59,10 +59,8 @@ class Newcomer:
         self.page.goto(f"{self.settings.api_url}{path}")
 
     def clicks(self, name: str, within: Locator | None = None) -> None:
-        """The button with this text on it, or in its balloon."""
-        named(name)
-        found = (within or self.page).get_by_role("button").filter(has_text=re.compile(rf"^\s*{re.escape(name)}\s*$"))
-        found.first.click()
+        """The first button that bears this name, or says it when the mouse is on it."""
+        (within or self.page).get_by_role("button", name=named(name)).first.click()
 
     def opens_trigger_form(self, dag_id: str) -> Locator:
         self.opens(f"/dags/{dag_id}")
@@ -107,12 +105,12 @@ class Newcomer:
     def releases(self, tier: str) -> list[Release]:
         return Ledger.at(self.settings.environment()["SIGNALBOX_LEDGER_URL"]).releases("metro", tier)
 
-    def takes_picture(self, name: str) -> None:
-        """README's picture of what is on the screen now; no secret may be in it."""
+    def takes_picture(self, name: str, height: int = 900) -> None:
+        """README's picture of what is on the screen now, down to this height; no secret may be in it."""
         assert f"(docs/images/{name}.png)" in DAY_ONE
         path = ROOT / os.environ.get("SIGNALBOX_SCREENSHOTS", self.folder) / f"{name}.png"
         self.page.wait_for_timeout(3000)
-        self.page.screenshot(path=path)
+        self.page.screenshot(path=path, clip={"x": 0, "y": 0, "width": 1280, "height": height})
         assert path.stat().st_size <= LARGEST_PICTURE
         shown = self.page.locator("body").inner_text()
         assert [secret for secret in (self.settings.ui_password, str(self.folder)) if secret in shown] == []
