@@ -20,7 +20,6 @@ COMMANDS = re.findall(r"^```sh\n(.*?)^```$", DAY_ONE, re.MULTILINE | re.DOTALL)
 LARGEST_PICTURE = 150_000
 RUN_WITHIN_S = 1500
 OURS = ("SIGNALBOX_", "AIRFLOW", "SPARK_", "PYSPARK_", "JAVA_HOME", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS")
-KEPT = ("SIGNALBOX_MAVEN_REPO", "SIGNALBOX_HEALTHY_WITHIN_S")
 
 
 def named(name: str) -> str:
@@ -38,7 +37,9 @@ class Newcomer:
     typed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        kept = {key: value for key, value in os.environ.items() if key in KEPT or not key.startswith(OURS)}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(OURS) or key == "SIGNALBOX_MAVEN_REPO"
+        }
         ports = {f"SIGNALBOX_{name}_PORT": str(free_port()) for name in ("API", "CONNECT", "PG", "SLACK")}
         places = {"SIGNALBOX_HOME": str(self.folder / "home"), "SIGNALBOX_ENV_FILE": str(self.folder / "env")}
         self.environ = {**kept, **ports, **places, "FEED": str(self.folder / "feed")}

@@ -1,7 +1,9 @@
 """README's day one as a newcomer has it: its commands typed, its names clicked in Chromium, and what it says is seen.
 
-Time is real, as it is for the newcomer: a live run comes every five minutes. With SIGNALBOX_SCREENSHOTS=docs/images the
-pictures of README are taken anew. The tests follow each other: each goes on where the one before it ended.
+Time is real, as it is for the newcomer: a live run comes every five minutes. The tests follow each other: each goes on
+where the one before it ended. The pictures of README are taken anew by
+
+    SIGNALBOX_SCREENSHOTS=docs/images .venv/bin/python -m pytest -n 0 -m heavy tests/platform/test_day_one.py
 """
 
 import re
