@@ -61,5 +61,7 @@ def clear(page: Page, address: str, run: Run, task: str) -> None:
     """What a person on call does: open the red task, Clear, confirm."""
     page.goto(f"{address}/dags/{run.dag_id}/runs/{run.run_id}/tasks/{task}")
     page.get_by_role("button", name="Press shift+c to clear").click()
-    page.get_by_role("button", name="Confirm").click()
+    # A busy server takes its time: the run is still red until it has answered.
+    with page.expect_response(lambda answer: '"dry_run":false' in (answer.request.post_data or "")):
+        page.get_by_role("button", name="Confirm").click()
     page.get_by_role("dialog").wait_for(state="hidden")
