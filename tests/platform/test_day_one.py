@@ -48,7 +48,7 @@ def test_make_up_says_where_to_sign_in_and_a_live_run_turns_green(newcomer: Newc
     assert set(newcomer.states(run).values()) == {"success"}
     newcomer.opens("/dags")
     newcomer.page.get_by_text("metro_nightly").wait_for()
-    newcomer.takes_picture("dag-list")
+    newcomer.takes_picture("dag-list", height=830)
     newcomer.opens(f"/dags/metro_live/runs/{run.run_id}")
     for name in ("Show Graph", "Expand all task groups", "Collapse Details Panel"):
         newcomer.clicks(name)
