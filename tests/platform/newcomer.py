@@ -93,6 +93,12 @@ class Newcomer:
             time.sleep(2)
         return found[0]
 
+    def waits_for_dag(self, dag_id: str) -> None:
+        deadline = time.monotonic() + RUN_WITHIN_S
+        while dag_id not in self.api.dag_ids():
+            assert time.monotonic() < deadline, self.api.import_errors()
+            time.sleep(2)
+
     def waits_for_end(self, run: Run) -> str:
         deadline = time.monotonic() + RUN_WITHIN_S
         while (state := self.api.state(run)) in ("queued", "running"):

@@ -136,7 +136,8 @@ def test_ones_own_timetable_lands_on_a_platform_without_a_world(newcomer: Newcom
     said = newcomer.types("make down")
     assert "stop_times 2" in said and "world" not in said.partition("postgres")[2]
     assert len(list((own / "landing" / "stop_times").glob("*/*.parquet"))) == 1
-    assert newcomer.api.get("/dags/metro_live")["is_paused"]
+    newcomer.waits_for_dag("metro_nightly")
+    assert newcomer.api.get("/dags/metro_nightly")["is_paused"]
 
 
 def test_every_command_of_day_one_was_typed(newcomer: Newcomer) -> None:
