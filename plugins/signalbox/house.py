@@ -77,7 +77,8 @@ def _instant_param(edge: str) -> Param:
         type=["null", "string"],
         format="date-time",
         title=f"Window {edge}",
-        description=f"Optional: the {edge} of the window to build, with offset. Give both ends or neither.",
+        description=f"Optional: the {edge} of the window to build, in the UI's time zone (over REST: with offset). "
+        "Give both ends or neither.",
     )
 
 

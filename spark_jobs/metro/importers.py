@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 
 from expectations.manifest import list_tables, write_manifest
 from expectations.metro import LANDING
+from spark_jobs.metro import gtfs
+from spark_jobs.metro.import_options import add_corridor, corridor_groups, time_zone
 
 OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
 OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
@@ -95,11 +97,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--landing", type=Path, required=True, help="folder to write the landing tables to")
     command.add_argument("--truth", type=Path, help="folder for what carries the answer (default LANDING/_truth)")
     command.add_argument("--timezone", default="America/New_York", help="time zone of the plan")
-    command.add_argument(
-        "--corridor", action="append", default=[], metavar="ROUTE=GROUP", help="put a route into a corridor group"
-    )
+    add_corridor(command)
     command.add_argument("--seed", type=int, help="make run ids repeatable; without it their salt is random")
     command.set_defaults(handler=import_stop_visits)
+    gtfs.add_command(commands)
 
 
 def import_stop_visits(args: argparse.Namespace) -> None:
@@ -108,8 +109,8 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     planned = read_table(args.planned, PLANNED_KEYS)
     if not {"run_key", "trip_id"} & set(observed):
         raise ValueError(f"{args.observed.name} has neither run_key nor trip_id, so runs cannot be told apart.")
-    day = ServiceDay(_single_date(observed, args.observed), _zone(args.timezone))
-    groups = corridor_groups(observed, planned, args.corridor)
+    day = ServiceDay(_single_date(observed, args.observed), time_zone(args.timezone))
+    groups = corridor_groups({*observed.route_id, *planned.route_id}, args.corridor)
     salt = secrets.token_bytes(16) if args.seed is None else str(args.seed).encode()
     visits = observed_visits(observed, day, groups, salt).assign(source_file=args.observed.name)
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
@@ -148,20 +149,6 @@ def _read(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path} does not exist.") from error
     except (OSError, pa.ArrowException, ValueError) as error:
         raise ValueError(f"{path.name} cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from error
-
-
-def corridor_groups(observed: pd.DataFrame, planned: pd.DataFrame, chosen: list[str]) -> pd.Series:
-    """route_id -> corridor group: as chosen on the command line, else the route itself."""
-    routes = pd.Index(sorted(set(observed.route_id) | set(planned.route_id)))
-    groups = pd.Series(routes, index=routes)
-    for choice in chosen:
-        route, equals, group = choice.partition("=")
-        if not (route and equals and group):
-            raise ValueError(f"--corridor takes ROUTE=GROUP, not {choice!r}.")
-        if route not in groups.index:
-            raise ValueError(f"--corridor names the route {route!r}, which neither file has.")
-        groups[route] = group
-    return groups
 
 
 def observed_visits(observed: pd.DataFrame, day: ServiceDay, groups: pd.Series, salt: bytes) -> pd.DataFrame:
@@ -247,13 +234,6 @@ def _instant(seconds: pd.Series) -> pd.Series:
 
 def _optional(rows: pd.DataFrame, column: str) -> pd.Series:
     return rows[column] if column in rows else pd.Series(None, index=rows.index, dtype=object)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone.") from error
 
 
 def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:

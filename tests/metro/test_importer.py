@@ -194,7 +194,7 @@ def test_csv_gives_the_same_visits_as_parquet(tmp_path):
         (OBSERVED.assign(service_date=[1, 2, 3, 4, 5]), PLANNED, (), "has 5 service dates"),
         (OBSERVED, PLANNED, ("--timezone", "Mars/Olympus"), "'Mars/Olympus' is not a time zone"),
         (OBSERVED, PLANNED, ("--corridor", "Green-B"), "takes ROUTE=GROUP"),
-        (OBSERVED, PLANNED, ("--corridor", "Red=Red"), "names the route 'Red', which neither file has"),
+        (OBSERVED, PLANNED, ("--corridor", "Red=Red"), "names the route 'Red', which the input does not have"),
     ],
 )
 def test_input_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, observed, planned, extra, sentence):

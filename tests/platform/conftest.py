@@ -77,7 +77,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
             }
         )
         land_anew(settings, 0.02)
-        _lend_jars(settings)
+        lend_jars(settings)
         platform = Platform(settings, say=lambda _: None)
         try:
             platform.up(pick_ports=True, extra={"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat()})
@@ -93,7 +93,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
             platform.down()
 
 
-def _lend_jars(settings: Settings) -> None:
+def lend_jars(settings: Settings) -> None:
     """The jars that this clone has fetched already."""
     shared = Path(os.environ.get("SIGNALBOX_HOME", ROOT / "var"))
     for fetched, wanted in zip(jars.ensure(shared), jars.paths(settings.home), strict=True):

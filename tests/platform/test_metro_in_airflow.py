@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, sync_playwright
 
 from platform_local.airflow_api import Run
 from platform_local.environment import UI_USER
 from platform_local.service_day import SERVICE_DATE as DAY
 from platform_local.supervisor import Platform
 from spark_jobs.common.window import Window
+from tests.browser import chromium, clear, sign_in
 from tests.platform.conftest import Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 CHECKPOINT = "movements.checkpoint"
-BROWSER = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +73,9 @@ def test_marking_the_checkpoint_successful_publishes_nothing(stack: Stack, block
 def test_after_the_mend_clear_in_the_ui_turns_the_run_green(stack: Stack, blocked: tuple[Run, Path]) -> None:
     run, bad = blocked
     bad.unlink()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
-        page = browser.new_page()
-        try:
-            sign_in(page, stack)
-            clear(page, stack, run, CHECKPOINT)
-        finally:
-            browser.close()
+    with chromium() as page:
+        sign_in(page, stack.settings.api_url, UI_USER, stack.settings.ui_password)
+        clear(page, stack.settings.api_url, run, CHECKPOINT)
     assert stack.wait(run) == "success"
     assert set(stack.states(run).values()) == {"success"}
     newest = stack.ledger.releases("metro", "settled")[0]
@@ -118,19 +112,3 @@ def test_after_half_an_hour_without_a_scheduler_one_run_covers_all_that_was_miss
     supervisor.startProcess("scheduler")
     assert stack.wait(run) == "success"
     assert stack.ledger.releases("metro", "live")[0].window == Window(missed[1] - timedelta(minutes=30), missed[1])
-
-
-def sign_in(page: Page, stack: Stack) -> None:
-    page.goto(f"{stack.settings.api_url}/auth/login")
-    page.get_by_label("Username").fill(UI_USER)
-    page.get_by_label("Password").fill(stack.settings.ui_password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
-
-
-def clear(page: Page, stack: Stack, run: Run, task: str) -> None:
-    """What a person on call does: open the red task, Clear, confirm."""
-    page.goto(f"{stack.settings.api_url}/dags/{run.dag_id}/runs/{run.run_id}/tasks/{task}")
-    page.get_by_role("button", name="Press shift+c to clear").click()
-    page.get_by_role("button", name="Confirm").click()
-    page.get_by_role("dialog").wait_for(state="hidden")
