@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from spark_jobs.common import s3
 from spark_jobs.common.spark_conf import cadence_conf, session_conf
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def require_reachable(url: str) -> None:
 def _local(name: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
+    s3.require_warehouse(os.environ)
     builder = SparkSession.builder.appName(name)
     if "SPARK_ENV_LOADED" not in os.environ:  # Under spark-submit the configuration came with the command.
         builder = builder.master(os.environ.get("SIGNALBOX_MASTER", "local[2]"))

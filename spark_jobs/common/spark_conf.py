@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from spark_jobs.common.s3 import file_io_conf, on_s3
+
 CATALOG = "lake"
 # A stage runs dozens of short, ever new plans: the second compiler costs more CPU than its code ever saves. Without
 # it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
@@ -33,6 +35,7 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         # V1 keeps views beside tables; the default V0 knows tables only.
         f"{prefix}.jdbc.schema-version": "V1",
         f"{prefix}.warehouse": environ["SIGNALBOX_WAREHOUSE"],
+        **({f"{prefix}.{key}": value for key, value in file_io_conf(environ).items()} if _in_s3(environ) else {}),
         # A cached table that is read often never expires from the cache, and so stays stale.
         f"{prefix}.cache-enabled": "false",
         # Each session keeps its own connections to PostgreSQL until it is stopped.
@@ -41,6 +44,10 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         # committed.
         f"{prefix}.retryable_status_codes": "57P01,57P02,57P03",
     }
+
+
+def _in_s3(environ: Mapping[str, str]) -> bool:
+    return on_s3(environ["SIGNALBOX_WAREHOUSE"])
 
 
 def sized_for(landed_bytes: int) -> dict[str, str]:
