@@ -14,7 +14,6 @@ from platform_local.environment import Settings
 from platform_local.ports import HOST
 from platform_local.private_file import write_private
 from platform_local.problem import Problem
-from spark_jobs.common.s3 import require_warehouse
 from spark_jobs.common.spark_conf import session_conf
 
 CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -72,7 +71,6 @@ def serve_thrift(environ: Mapping[str, str]) -> NoReturn:
 
 
 def _become_server(name: str, main_class: str, conf: Mapping[str, str], environ: Mapping[str, str]) -> NoReturn:
-    require_warehouse(environ)
     submit = spark_home() / "bin" / "spark-submit"
     command = [
         str(submit),

@@ -61,6 +61,7 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
     """Everything a session needs: the catalog, the jars, UTC, and sizes that suit one small machine."""
     conf = {
         **catalog_conf(environ),
+        **executor_conf(environ),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", "4"),
         "spark.sql.adaptive.enabled": "true",
@@ -75,10 +76,22 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.driver.memory": environ.get("SIGNALBOX_DRIVER_MEMORY", "2g"),
         "spark.driver.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS),
         # The catalog's password is a setting: keep it out of logs and of every listing of the configuration.
-        "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
+        "spark.redaction.regex": "(?i)secret|password|token|access[._]?key",
     }
     if jars := environ.get("SIGNALBOX_JARS"):
         conf["spark.jars"] = jars
+    return conf
+
+
+def executor_conf(environ: Mapping[str, str]) -> dict[str, str]:
+    """What executors in processes of their own are told; a session on ``local[…]`` has none.
+
+    They compute with the same options, and find our modules and Python where the driver does: a cluster's machines have them
+    at the same places. Keys of S3 are not handed on: each machine has its own.
+    """
+    conf = {"spark.executor.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS)}
+    if path := environ.get("PYTHONPATH"):
+        conf["spark.executorEnv.PYTHONPATH"] = path
     return conf
 
 

@@ -31,14 +31,14 @@ Marts = Callable[[str], tuple[Mart, ...]]
 class Server:
     """A Spark Connect server on the private lake, and the environment of its clients."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, master: str = "local[2]") -> None:
         self.home, port = home, free_port()
         self.environ = {
             **os.environ,
             "SIGNALBOX_ENGINE": "connect",
             "SIGNALBOX_CONNECT_URL": f"sc://localhost:{port}",
             "SPARK_CONNECT_AUTHENTICATE_TOKEN": "stand-in",
-            "SIGNALBOX_MASTER": "local[2]",
+            "SIGNALBOX_MASTER": master,
             "SIGNALBOX_DRIVER_MEMORY": "1g",
             "SIGNALBOX_SPARK_PROPERTIES": str(home / f"spark-{port}.properties"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),

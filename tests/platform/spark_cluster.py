@@ -28,6 +28,8 @@ class Cluster:
             **environ,
             "JAVA_HOME": str(java.java_home(folder)),
             "SPARK_LOCAL_IP": HOST,
+            # Spark's scripts look for the Python that has pyspark by its name.
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         }
         self._started: list[subprocess.Popen[bytes]] = []
         port, self._page = free_port(), free_port()
@@ -44,7 +46,7 @@ class Cluster:
             raise
 
     def applications(self) -> list[str]:
-        """The names of those that ran, or run, on at least two executors' worth of cores."""
+        """The names of those that it has run, or runs."""
         state = self._state()
         return [app["name"] for app in (*state["activeapps"], *state["completedapps"])]
 
