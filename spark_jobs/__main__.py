@@ -14,7 +14,7 @@ from typing import TypeAlias
 import simulators
 from platform_local.problem import Problem
 from spark_jobs.common import job, local_run, pipelines, refused, rollback
-from spark_jobs.common.outcome import Blocked, Settled, TryAgain, outages_in_words
+from spark_jobs.common.outcome import Blocked, Settled, TryAgain, disk_full_in_words
 from spark_jobs.common.report import command as report_command
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
-        with outages_in_words():
+        with disk_full_in_words():
             args.handler(args)
     except (Blocked, Settled) as outcome:
         print(outcome, file=sys.stderr)

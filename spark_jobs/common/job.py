@@ -13,7 +13,7 @@ from spark_jobs.common import pipelines
 from spark_jobs.common.build import build
 from spark_jobs.common.landing import Landing
 from spark_jobs.common.ledger import Ledger, Run
-from spark_jobs.common.outcome import outages_in_words
+from spark_jobs.common.outcome import disk_full_in_words
 from spark_jobs.common.release import release
 from spark_jobs.common.serve import serve
 from spark_jobs.common.session import spark_session
@@ -74,7 +74,7 @@ def run_command(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m spark_jobs")
     add_commands(parser.add_subparsers(required=True))
     args = parser.parse_args(argv)
-    with outages_in_words():
+    with disk_full_in_words():
         args.handler(args)
 
 

@@ -22,27 +22,14 @@ class TryAgain(RuntimeError):
 
 
 @contextmanager
-def outages_in_words() -> Iterator[None]:
-    """Turn a full disk, or an S3 that does not answer, met by Python or by Spark, into one sentence instead of a screen of
-    Java.
-    """
+def disk_full_in_words() -> Iterator[None]:
+    """Turn a full disk, met by Python or by Spark, into one sentence instead of a screen of Java."""
     try:
         yield
     except Exception as error:
-        if (mend := _mending(error)) is None:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not full and "No space left on device" not in str(error):
             raise
-        raise TryAgain(f"{mend} and run this step again. What was released before is untouched.") from error
-
-
-def _mending(error: Exception) -> str | None:
-    """What to do about an outage; None when the error is another one, or says so itself."""
-    said = str(error)
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left on device" in said:
-        return "The disk is full: free some space"
-    # Of Iceberg's file access: the exceptions of AWS's Java library name its package.
-    if "software.amazon.awssdk" not in said:
-        return None
-    if "Status Code: 403" in said:
-        return "S3 refuses the lake's warehouse: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do,"
-    return "S3 cannot be reached for the lake's warehouse: wait until it answers"
+        raise TryAgain(
+            "The disk is full: free some space and run this step again. What was released before is untouched."
+        ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.common.ledger import Ledger
-from spark_jobs.common.outcome import Blocked, Settled, TryAgain, outages_in_words
+from spark_jobs.common.outcome import Blocked, Settled, TryAgain, disk_full_in_words
 from spark_jobs.common.session import spark_session
 from spark_jobs.common.stage import FromRun, Released, Stage, Write
 from spark_jobs.common.window import Window
@@ -18,7 +18,7 @@ from tests.platform.toy import ToyParams, World, contracts, swapped, total_event
 def main(home: str, slug: str, step: str, run: str) -> int:
     """The step's exit status, as of ``python -m spark_jobs``."""
     try:
-        with outages_in_words(), spark_session(slug, "live") as spark:
+        with disk_full_in_words(), spark_session(slug, "live") as spark:
             take(World(spark, Ledger.from_environment(), Path(home), slug, suites=False), step, run)
     except (Blocked, Settled) as outcome:
         print(outcome, file=sys.stderr)
