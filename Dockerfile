@@ -6,9 +6,9 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends openjdk-17-jre-headless procps tini \
     && rm -rf /var/lib/apt/lists/*
 
-# A new volume takes its owner from the folder that it is mounted on.
+# A new volume takes its owner and what it begins with from the folder that it is mounted on; a folder of the store is a bucket.
 RUN useradd --create-home --uid 50000 signalbox \
-    && mkdir -p /opt/signalbox /var/lib/store /var/lib/signalbox/run /var/lib/signalbox/landing \
+    && mkdir -p /opt/signalbox /var/lib/store/warehouse /var/lib/store/landing /var/lib/signalbox/run /var/lib/signalbox/landing \
     && chown -R signalbox /var/lib/signalbox /var/lib/store
 
 # The S3-compatible store of docker-compose.yaml: one static program.
@@ -20,7 +20,8 @@ COPY requirements.txt ./
 RUN pip install --no-cache-dir "$(grep '^uv==' requirements.txt)" \
     && uv pip install --system --no-cache --compile-bytecode -r requirements.txt
 
-# The jars are pinned in one place and lie in the image: a container needs no network to start.
+# The jars are pinned in one place and lie in the image: a container needs no network to start. A warehouse s3://… takes one more.
+ARG SIGNALBOX_WAREHOUSE=
 COPY platform_local ./platform_local
 RUN python -m platform_local jars --into "$(python -c 'import pyspark; print(pyspark.__path__[0])')/jars"
 

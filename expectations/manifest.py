@@ -40,9 +40,14 @@ def write_manifest(path: Path, rows: int, **said: str) -> None:
 def read_manifest(path: Path) -> dict[str, Any]:
     """What the manifest of a landing file says; a value of null says nothing."""
     manifest = manifest_of(path)
-    said = json.loads(manifest.read_text()) if manifest.exists() else {}
+    return manifest_in(manifest.read_bytes() if manifest.exists() else None, manifest.name)
+
+
+def manifest_in(text: bytes | None, name: str) -> dict[str, Any]:
+    """The same from its text; without one nothing is said."""
+    said = json.loads(text) if text is not None else {}
     if not isinstance(said, dict):
-        raise TypeError(f"{manifest.name} is not a JSON object")
+        raise TypeError(f"{name} is not a JSON object")
     return {key: value for key, value in said.items() if value is not None}
 
 
@@ -52,12 +57,15 @@ def listed(landing: Path) -> set[str] | None:
     Raises ``ValueError`` for a listing that is of another form.
     """
     listing = landing / "landing.json"
-    if not listing.exists():
-        return None
+    return tables_in(listing.read_bytes(), str(listing)) if listing.exists() else None
+
+
+def tables_in(listing: bytes, place: str) -> set[str]:
+    """The tables that the text of a landing.json lists."""
     try:
-        return set(json.loads(listing.read_text())["tables"])
+        return set(json.loads(listing)["tables"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{listing} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
+        raise ValueError(f'{place} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
 
 
 def list_tables(landing: Path, names: Iterable[str], of: Iterable[str]) -> None:

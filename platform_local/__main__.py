@@ -16,7 +16,7 @@ from typing import NoReturn
 from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem, from_os_error
 
-OURS = ("AIRFLOW", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
+OURS = ("AIRFLOW", "AWS_", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
 
 
 def main() -> int:
@@ -80,7 +80,12 @@ def init(_: argparse.Namespace) -> None:
 def fetch_jars(arguments: argparse.Namespace) -> None:
     from platform_local import jars
 
-    for jar in jars.fetch_into(Path(arguments.into)) if arguments.into else jars.ensure(Settings().home):
+    if arguments.into:
+        fetched = jars.fetch_into(Path(arguments.into))
+    else:
+        settings = Settings()
+        fetched = jars.ensure(settings.home, settings.environment())
+    for jar in fetched:
         print(jar)
 
 

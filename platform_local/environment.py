@@ -1,7 +1,7 @@
 """Settings, secrets and ports: the environment in which every process of the local platform runs.
 
 Sources, later ones win: ``config/airflow.env`` (committed), ``.env`` (secrets, written here on first use, 0600), the
-caller's own ``SIGNALBOX_*`` and ``AIRFLOW__*`` variables; last what follows from the chosen ports and folders.
+caller's own ``SIGNALBOX_*``, ``AIRFLOW__*`` and ``AWS_*`` variables; last what follows from the chosen ports and folders.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PORTS = {
 }
 SLACK = "AIRFLOW_CONN_SLACK_DEFAULT"
 # What a caller may set in the shell; the rest of the shell is handed on as it is, below our settings.
-CALLERS = ("SIGNALBOX_", "AIRFLOW__", "AIRFLOW_CONN_")
+CALLERS = ("SIGNALBOX_", "AIRFLOW__", "AIRFLOW_CONN_", "AWS_")
 # What follows from this clone and its SIGNALBOX_HOME, even in a shell that is set up for another Airflow.
 PLACED = (
     "AIRFLOW_HOME",
@@ -126,7 +126,8 @@ class Settings:
         }
         mine = {key: value for key, value in self._caller.items() if key.startswith(CALLERS)}
         placed = {key: settings[key] for key in PLACED}
-        return {**self._caller, **settings, **self._own, **mine, **known, **placed, **self._derived()}
+        chosen = {**self._caller, **settings, **self._own, **mine, **known, **placed}
+        return {**chosen, **self._derived(), "SIGNALBOX_JARS": ",".join(map(str, jars.paths(self.home, chosen)))}
 
     def _derived(self) -> dict[str, str]:
         database = f"{HOST}:{self.port('pg')}"
@@ -155,7 +156,6 @@ class Settings:
             "SIGNALBOX_ENGINE": "connect",
             # The token travels without TLS only to this very host name.
             "SIGNALBOX_CONNECT_URL": f"sc://localhost:{self.port('connect')}",
-            "SIGNALBOX_JARS": ",".join(map(str, jars.paths(self.home))),
             "SIGNALBOX_SPARK_PROPERTIES": str(self.run / "spark.properties"),
             "JAVA_HOME": str(java_home(self.home, self._caller)),
             # Spark's own ports listen on loopback too.

@@ -67,11 +67,23 @@ JARS = (
         "73914527305a40cce504b0d3d90b23caf565136912d607ae8ae7c5895512332c",
     ),
 )
+# 69 MB, and of use to a lake in S3 only. Of the same version as the runtime.
+S3_JAR = Jar(
+    "org.apache.iceberg",
+    "iceberg-aws-bundle",
+    "1.12.0",
+    "dd7e49ffa4ac9b215bed846581991259e3aec9bb2fa08d6cec029c46cd66d957",
+)
 
 
-def paths(home: Path) -> list[Path]:
+def wanted(environ: Mapping[str, str] = os.environ) -> tuple[Jar, ...]:
+    """The jars that the settings ask for: a warehouse in S3 takes one more."""
+    return (*JARS, S3_JAR) if environ.get("SIGNALBOX_WAREHOUSE", "").startswith("s3://") else JARS
+
+
+def paths(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """Where the jars lie under ``home`` (SIGNALBOX_HOME), fetched or not."""
-    return [home / "jars" / jar.file_name for jar in JARS]
+    return [home / "jars" / jar.file_name for jar in wanted(environ)]
 
 
 def ensure(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
@@ -81,7 +93,7 @@ def ensure(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
 
 def fetch_into(folder: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
     """The same into any folder."""
-    found = {jar: folder / jar.file_name for jar in JARS}
+    found = {jar: folder / jar.file_name for jar in wanted(environ)}
     missing = [jar for jar, path in found.items() if not _is_right(jar, path) and not _link(jar, path)]
     if mirror := environ.get("SIGNALBOX_MAVEN_REPO"):
         for jar in missing:

@@ -142,7 +142,7 @@ class Platform:
     def _start(self, pick_ports: bool, extra: Mapping[str, str], world: bool) -> None:
         self._require_space()
         self.settings.claim_ports(pick=pick_ports)
-        jars.ensure(self.settings.home)
+        jars.ensure(self.settings.home, self.settings.environment())
         cluster = self.settings.cluster()
         cluster.prepare()
         self._say(f"  data of PostgreSQL in {cluster.place}")

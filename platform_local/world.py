@@ -23,6 +23,7 @@ from platform_local.problem import Problem, from_os_error
 from simulators.metro import ServiceDay, Settings, land, simulate_day
 from simulators.metro.clock import OSLO
 from simulators.metro.landing import SLOT_US, TABLES
+from spark_jobs.common.s3 import on_s3
 
 SLOT_S = SLOT_US // 1_000_000
 RETRY_S = 10
@@ -40,11 +41,13 @@ class World:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> World:
         """The world that the settings name."""
+        if on_s3(landing := environ["SIGNALBOX_LANDING"]):
+            raise Problem(f"The world lands in a folder, not in {landing}: start with `WORLD=off make up`.")
         seed, scale = environ["SIGNALBOX_WORLD_SEED"], environ["SIGNALBOX_WORLD_SCALE"]
         with suppress(ValueError):
             settings = Settings(int(seed), float(scale))
             if settings.seed >= 0 and 0.01 <= settings.scale <= 1.0:
-                return cls(Path(environ["SIGNALBOX_LANDING"]), settings)
+                return cls(Path(landing), settings)
         raise Problem(
             f"SIGNALBOX_WORLD_SEED={seed} or SIGNALBOX_WORLD_SCALE={scale} cannot be: set a whole number from 0, "
             "and a share of the full day from 0.01 to 1."

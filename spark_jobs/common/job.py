@@ -103,7 +103,7 @@ def open_run(ledger: Ledger, args: argparse.Namespace) -> Run:
 
 
 def staging() -> Path:
-    """Where CSV files lie as Parquet while a job reads them."""
+    """Where CSV files lie as Parquet, and files of S3 as they are, while a job reads them. Spark's executors read it too."""
     home = os.environ.get("SIGNALBOX_HOME")
     return Path(home) / "staging" if home else Path(tempfile.gettempdir()) / "signalbox-staging"
 
@@ -112,7 +112,7 @@ def _build(args: argparse.Namespace) -> None:
     stage = pipelines.stage(args.slug, args.stage)
     params = pipelines.params(args.slug, args.cadence, args.param)
     quiet_s = _QUIET_S if args.cadence == "live" else 0.0
-    landing = Landing(Path(os.environ.get("SIGNALBOX_LANDING", "landing")), staging(), quiet_s)
+    landing = Landing(os.environ.get("SIGNALBOX_LANDING", "landing"), staging(), quiet_s)
     ledger = Ledger.from_environment()
     run = open_run(ledger, args)
     with spark_session(f"{args.slug}.{args.stage}", args.cadence) as spark:

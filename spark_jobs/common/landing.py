@@ -4,10 +4,10 @@ A file that cannot be trusted (empty, truncated, other bytes than its manifest s
 out as a whole and named with its reason. Nothing is dropped in silence.
 """
 
-import hashlib
+import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from expectations.contract import Table
-from expectations.manifest import listed, manifest_of, read_manifest
+from expectations.manifest import manifest_in, tables_in
 from spark_jobs.common.csv_texts import ROW, UNREADABLE, read_csv_texts
 from spark_jobs.common.manifest import not_as_said, overlaps
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
+from spark_jobs.common.zone import MANIFEST, Found, Zone, changed, zone_at
 
 # Files are sorted into folders by the UTC date of arrival; a late file may hold rows of up to this long ago.
 LATEST_ARRIVAL = timedelta(days=7)
@@ -34,13 +35,12 @@ class LandedFile:
     """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show."""
 
     name: str
-    path: Path
     staged: Path
     rows: int
     sha256: str
     schema: pa.Schema
     time_zone: str | None
-    stamp: tuple[int, int, int]
+    stamp: Hashable
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Arrival:
     """What landed of one table for one window. ``supplied`` is False when landing.json declares the table absent."""
 
     table: Table
+    zone: Zone
+    days: tuple[date, date]
     supplied: bool = True
     files: list[LandedFile] = field(default_factory=list)
     refused: list[RefusedFile] = field(default_factory=list)
@@ -71,43 +73,45 @@ class Arrival:
 
     def require_unchanged(self) -> None:
         """Raise ``TryAgain`` when a file was overwritten after it was inspected: its rows may be a mixture of both."""
+        now = {found.name: found.stamp for found in self.zone.files(self.table.name, *self.days)} if self.files else {}
         for file in self.files:
-            if not file.path.exists() or _stamp(file.path) != file.stamp:
-                raise TryAgain(f"The landing file {file.name} changed while it was read; build the stage again.")
+            if now.get(file.name) != file.stamp:
+                raise TryAgain(changed(file.name))
 
 
 class Landing:
-    """A landing folder ``DIR/<table>/<YYYY-MM-DD>/<name>.{parquet,csv}``.
+    """The landing zone of a folder, or of an URL s3://bucket/prefix.
 
     ``quiet_s``: a file without a manifest may still be growing; it is taken once it has not changed for this long.
     """
 
-    def __init__(self, root: Path, staging: Path, quiet_s: float = 0.0) -> None:
-        if not root.is_dir():
-            raise FileNotFoundError(
-                f"The landing folder {root} does not exist; name an existing one with --landing or SIGNALBOX_LANDING."
-            )
-        self._root = root.resolve()
+    def __init__(self, place: Path | str, staging: Path, quiet_s: float = 0.0) -> None:
+        self._zone = zone_at(place, staging)
+        self._place = place
         self._staging = staging
         self._quiet_s = quiet_s
+
+    def size(self) -> int:
+        """Bytes of all that has landed."""
+        return self._zone.size()
 
     def take(self, table: Table, window: Window, by_arrival: bool = False) -> Arrival:
         """Inspect the files whose manifests overlap the window (all files of the days around it when they have none), or
         those that arrived on the window's days.
         """
-        arrival = Arrival(table, supplied=self._supplied(table.name))
+        self._sweep()
         days = _arrival_days(window) if by_arrival else _days_around(window)
-        candidates = list(self._candidates(table.name, *days)) if arrival.supplied else []
-        growing = self._growing(candidates)
+        arrival = Arrival(table, self._zone, days, self._supplied(table.name))
+        candidates, growing = self._watched(table.name, days) if arrival.supplied else ([], set())
         seen: dict[tuple[str, str], str] = {}
-        for path in candidates:
-            name = str(path.relative_to(self._root))
-            if path in growing:
+        for found in candidates:
+            name = found.name
+            if name in growing:
                 arrival.unfinished.append(name)
                 continue
-            taken = self._inspect(path, name, table, None if by_arrival else window)
+            taken = self._inspect(found, table, None if by_arrival else window)
             # By arrival, what another day brings is news of that day, though it says the same as a day before.
-            day = path.parent.name if by_arrival else ""
+            day = name.split("/")[1] if by_arrival else ""
             if isinstance(taken, LandedFile) and (first := seen.setdefault((day, taken.sha256), name)) != name:
                 taken = RefusedFile(name, f"has the same bytes as {first}", taken.sha256, taken.rows, repeat=True)
             if isinstance(taken, RefusedFile):
@@ -119,43 +123,43 @@ class Landing:
         return arrival
 
     def _supplied(self, name: str) -> bool:
-        known = listed(self._root)
-        return known is None or name in known
+        listing = self._zone.read("landing.json")
+        return listing is None or name in tables_in(listing, f"{self._place}/landing.json")
 
-    def _candidates(self, name: str, first: date, last: date) -> Iterator[Path]:
-        folder = self._root / name
-        if not folder.is_dir():
-            return
-        for day in sorted(folder.iterdir()):
-            if day.is_dir() and first <= _folder_date(day.name) <= last:
-                yield from (path for path in sorted(day.iterdir()) if path.suffix in (".parquet", ".csv"))
-
-    def _growing(self, candidates: list[Path]) -> set[Path]:
-        """Files without a manifest that changed just now and go on changing while they are watched for a while."""
+    def _watched(self, name: str, days: tuple[date, date]) -> tuple[list[Found], set[str]]:
+        """The table's files, and the names of those without a manifest that changed just now and go on changing while they
+        are watched for a while.
+        """
+        files = self._zone.files(name, *days)
         youth = time.time() - self._quiet_s
-        bare = [path for path in candidates if path.is_file() and not manifest_of(path).exists()]
-        young = {path: _stamp(path) for path in bare if path.stat().st_mtime > youth}
-        if young:
-            time.sleep(self._quiet_s)
-        return {path for path, stamp in young.items() if not path.exists() or _stamp(path) != stamp}
+        young = {file.name: file.stamp for file in files if file.bare and file.changed_at > youth}
+        if not young:
+            return files, set()
+        time.sleep(self._quiet_s)
+        now = {file.name: file for file in self._zone.files(name, *days)}
+        growing = {name for name, stamp in young.items() if name not in now or now[name].stamp != stamp}
+        return [now.get(file.name, file) for file in files], growing
 
-    def _inspect(self, path: Path, name: str, table: Table, window: Window | None) -> LandedFile | RefusedFile | None:
+    def _inspect(self, found: Found, table: Table, window: Window | None) -> LandedFile | RefusedFile | None:
         """The file if it is whole, what is wrong with it, or None when its manifest says that it lies outside of the
         window.
         """
-        if not path.resolve().is_relative_to(self._root / table.name) or path.is_symlink() or not path.is_file():
+        name = found.name
+        if not found.plain:
             return RefusedFile(name, "is not a plain file below the landing folder")
         digest = None
         try:
-            said = read_manifest(path)
+            said = manifest_in(self._zone.read(f"{name}{MANIFEST}"), f"{name}{MANIFEST}")
             if window and "start" in said and "end" in said and not overlaps(said, window):
                 return None
-            stamp, digest = _stamp(path), _sha256(path)
+            path, digest = self._zone.at_hand(found)
             if reason := not_as_said(path, digest, said):
                 return RefusedFile(name, reason, digest)
             staged = self._staged(path, digest, trusted="sha256" in said)
             meta = pq.read_metadata(staged)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # That is no fault of the file.
             return RefusedFile(name, f"cannot be read: {(str(error) or repr(error)).splitlines()[0][:200]}", digest)
         if said.get("rows", meta.num_rows) != meta.num_rows:
             return RefusedFile(
@@ -164,7 +168,7 @@ class Landing:
         schema = meta.schema.to_arrow_schema()
         if reason := _misfit(schema, table, said.get("time_zone")):
             return RefusedFile(name, reason, digest, meta.num_rows)
-        return LandedFile(name, path, staged, meta.num_rows, digest, schema, said.get("time_zone"), stamp)
+        return LandedFile(name, staged, meta.num_rows, digest, schema, said.get("time_zone"), found.stamp)
 
     def _staged(self, path: Path, digest: str, trusted: bool) -> Path:
         """A Parquet file of a plain name that Spark can read: the file itself under a link, or what was converted from
@@ -174,8 +178,9 @@ class Landing:
         staged = self._staging / f"{digest}.parquet"
         half = staged.with_suffix(f".{os.getpid()}.part")
         if path.suffix == ".csv":
-            if not staged.exists():
-                self._sweep()
+            if staged.exists():
+                staged.touch()  # In use again.
+            else:
                 pq.write_table(read_csv_texts(path), half)
                 half.rename(staged)
             return staged
@@ -195,7 +200,7 @@ class Landing:
 
     def _sweep(self) -> None:
         """Remove what was staged for runs of days ago."""
-        for old in self._staging.iterdir():
+        for old in self._staging.iterdir() if self._staging.is_dir() else ():
             if time.time() - old.lstat().st_mtime > _STAGED_FOR_S:
                 old.unlink(missing_ok=True)
 
@@ -235,20 +240,3 @@ def _arrival_days(window: Window) -> tuple[date, date]:
     """The window's own first and last UTC day."""
     days = window.business_days("UTC", 0)
     return days[0], days[-1]
-
-
-def _folder_date(name: str) -> date:
-    try:
-        return date.fromisoformat(name)
-    except ValueError:
-        return date.min
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

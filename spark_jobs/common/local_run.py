@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from spark_jobs.common.landing import Landing
 from spark_jobs.common.ledger import Ledger, Release, Run
 from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.release import release
+from spark_jobs.common.s3 import on_s3
 from spark_jobs.common.session import spark_session
 from spark_jobs.common.spark_conf import sized_for
 from spark_jobs.common.window import Window
@@ -41,12 +42,15 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--cadence", choices=("live", "nightly"), required=True)
     parser.add_argument("--start", required=True, help="start of the window, ISO time with offset")
     parser.add_argument("--end", required=True, help="end of the window (not in it), ISO time with offset")
-    parser.add_argument("--landing", type=Path, required=True, help="folder with the landing files")
+    parser.add_argument("--landing", required=True, help="folder with the landing files, or s3://bucket/prefix")
     parser.add_argument(
         "--export", type=Path, required=True, help="folder for the published tables, one <table>.parquet each"
     )
     parser.add_argument(
-        "--lake", type=Path, help="private lake to use and keep; default: a fresh one, removed at the end"
+        "--lake",
+        type=Path,
+        help="private lake to use and keep (its tables in S3 where SIGNALBOX_WAREHOUSE is an s3:// URL); "
+        "default: a fresh one, removed at the end",
     )
     parser.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="override a parameter of the pipeline"
@@ -60,7 +64,7 @@ def run_locally(args: argparse.Namespace) -> None:
     params = pipelines.params(args.slug, args.cadence, args.param)
     with private_lake(args.lake) as home:
         landing = Landing(args.landing, home / "staging")
-        for name, value in sized_for(_size(args.landing), os.environ).items():
+        for name, value in sized_for(landing.size(), os.environ).items():
             os.environ.setdefault(name, value)
         ledger = Ledger.from_environment()
         ledger.migrate()
@@ -76,15 +80,6 @@ def run_locally(args: argparse.Namespace) -> None:
                 finally:
                     ledger.close_run(run.run_key)
             _export(spark, released, run, args.export)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files in a folder; what is moved meanwhile does not count."""
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            total += path.lstat().st_size
-    return total
 
 
 def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:
@@ -143,7 +138,7 @@ def private_lake(folder: Path | None) -> Iterator[Path]:
     before = dict(os.environ)
     try:
         cluster.start()
-        os.environ.update(_settings(home, cluster))
+        os.environ.update(_settings(home, cluster, kept=folder is not None))
         yield home
     finally:
         os.environ.clear()
@@ -154,9 +149,16 @@ def private_lake(folder: Path | None) -> Iterator[Path]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _settings(home: Path, cluster: Cluster) -> dict[str, str]:
+def _warehouse(home: Path, kept: bool) -> str:
+    """Files below ``home``; or, of a lake that is kept, a place of its own below a warehouse in S3 that others may share."""
+    shared = os.environ.get("SIGNALBOX_WAREHOUSE", "")
+    return f"{shared.rstrip('/')}/{home.name}" if kept and on_s3(shared) else f"file://{home / 'warehouse'}"
+
+
+def _settings(home: Path, cluster: Cluster, kept: bool) -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     shared = Path(os.environ.get("SIGNALBOX_HOME", root / "var"))
+    warehouse = {"SIGNALBOX_WAREHOUSE": _warehouse(home, kept)}
     return {
         "SIGNALBOX_ENGINE": "local",
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -165,8 +167,8 @@ def _settings(home: Path, cluster: Cluster) -> dict[str, str]:
         "SIGNALBOX_CATALOG_PASSWORD": cluster.password("catalog"),
         "SIGNALBOX_LEDGER_URL": cluster.url("ledger"),
         "SIGNALBOX_MARTS_URL": cluster.url("marts"),
-        "SIGNALBOX_WAREHOUSE": f"file://{home / 'warehouse'}",
-        "SIGNALBOX_JARS": ",".join(str(path) for path in jars.ensure(shared)),
+        **warehouse,
+        "SIGNALBOX_JARS": ",".join(str(path) for path in jars.ensure(shared, {**os.environ, **warehouse})),
         "JAVA_HOME": str(java.java_home(shared)),
         "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON") or sys.executable,
         "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),

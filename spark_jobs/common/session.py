@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from spark_jobs.common import s3
+from spark_jobs.common.outcome import Blocked, Settled, TryAgain
 from spark_jobs.common.spark_conf import CATALOG_PASSWORD, cadence_conf, session_conf, size_conf
 
 if TYPE_CHECKING:
@@ -26,9 +28,12 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
         for key, value in {"spark.sql.session.timeZone": "UTC", **cadence_conf(cadence)}.items():
             spark.conf.set(key, value)
         yield spark
-    except Exception:
+    except Exception as error:
         if remote:
             _require_alive(remote, spark)
+        if not isinstance(error, Blocked | Settled | TryAgain):
+            # Of an S3 that does not answer Spark says that a table cannot be found.
+            s3.require_warehouse(os.environ)
         raise
     finally:
         spark.stop()
@@ -71,6 +76,7 @@ def require_reachable(url: str) -> None:
 def _local(name: str, cadence: str) -> "SparkSession":
     from pyspark.sql import SparkSession
 
+    s3.require_warehouse(os.environ)
     builder = SparkSession.builder.appName(name)
     if (
         "SIGNALBOX_JOB" in os.environ

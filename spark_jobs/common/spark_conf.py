@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spark_jobs.common.s3 import file_io_conf, on_s3
 from spark_jobs.common.sizes import SETTING as SIZES
 from spark_jobs.common.sizes import size_of
 
@@ -38,6 +39,7 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         # V1 keeps views beside tables; the default V0 knows tables only.
         f"{prefix}.jdbc.schema-version": "V1",
         f"{prefix}.warehouse": environ["SIGNALBOX_WAREHOUSE"],
+        **({f"{prefix}.{key}": value for key, value in file_io_conf(environ).items()} if _in_s3(environ) else {}),
         # A cached table that is read often never expires from the cache, and so stays stale.
         f"{prefix}.cache-enabled": "false",
         # Each session keeps its own connections to PostgreSQL until it is stopped.
@@ -46,6 +48,10 @@ def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
         # committed.
         f"{prefix}.retryable_status_codes": "57P01,57P02,57P03",
     }
+
+
+def _in_s3(environ: Mapping[str, str]) -> bool:
+    return on_s3(environ["SIGNALBOX_WAREHOUSE"])
 
 
 def sized_for(landed_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:
@@ -60,6 +66,7 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
     """Everything a session needs: the catalog, the jars, UTC, and sizes that suit one small machine."""
     conf = {
         **catalog_conf(environ),
+        **executor_conf(environ),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", "4"),
         "spark.sql.adaptive.enabled": "true",
@@ -74,10 +81,22 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.driver.memory": environ.get("SIGNALBOX_DRIVER_MEMORY", "2g"),
         "spark.driver.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS),
         # The catalog's password is a setting: keep it out of logs and of every listing of the configuration.
-        "spark.redaction.regex": "(?i)secret|password|token|access[.]?key",
+        "spark.redaction.regex": "(?i)secret|password|token|access[._]?key",
     }
     if jars := environ.get("SIGNALBOX_JARS"):
         conf["spark.jars"] = jars
+    return conf
+
+
+def executor_conf(environ: Mapping[str, str]) -> dict[str, str]:
+    """What executors in processes of their own are told; a session on ``local[…]`` has none.
+
+    They compute with the same options, and find our modules and Python where the driver does: a cluster's machines have them
+    at the same places. Keys of S3 are not handed on: each machine has its own.
+    """
+    conf = {"spark.executor.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS)}
+    if path := environ.get("PYTHONPATH"):
+        conf["spark.executorEnv.PYTHONPATH"] = path
     return conf
 
 
