@@ -4,6 +4,7 @@ The text is made in Python and holds nothing that Slack would act on: a rule's s
 """
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -54,6 +55,11 @@ def _capped(text: str, limit: int) -> str:
 
 
 def _window(context: "Context") -> str:
+    """What the run answers for; before the ledger holds that, or where it cannot be asked, what the run was started for."""
+    from spark_jobs.common.ledger import Ledger
+
+    with suppress(Exception):
+        return str(Ledger.from_environment().run(runs.run_key(context)).window)
     try:
         return str(runs.explicit_window(context) or runs.interval(context))
     except AirflowFailException:

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from signalbox import alerts
 
 from platform_local.slack_standin import TOKEN, SlackStandin, slack_standin
+from spark_jobs.common.window import Window
 
 LOG_URL = "http://127.0.0.1:8080/dags/metro_live/runs/manual__1/tasks/movements.checkpoint?try_number=1"
 SENTENCE = "Stage movements, rule key: a train is in one place at a time. Observed: 3."
@@ -49,6 +50,16 @@ def test_it_says_what_failed_why_for_which_window_and_where_to_read_on(slack):
         "Run: manual__1",
         f"Log: {LOG_URL}",
     ]
+
+
+def test_a_run_that_took_over_missed_windows_says_what_it_answers_for(slack, ledger):
+    missed = Window.parse("2024-03-12T09:20:00+00:00", "2024-03-12T09:55:00+00:00")
+    ledger.open_run("metro", "live", "metro_live/scheduled__1", None, missed)
+    context = failure()
+    context["dag_run"].run_id = "scheduled__1"
+    alerts.task_failed(context)
+    ledger.close_run("metro_live/scheduled__1")
+    assert text_of(slack).splitlines()[2] == f"Window: {missed}"
 
 
 def test_a_stand_in_tells_each_message_as_it_comes():
