@@ -97,16 +97,25 @@ class PipelineLake:
 
 
 @contextmanager
-def own_session(spark: SparkSession, folder: Path) -> Iterator[tuple[SparkSession, Ledger]]:
-    """A session and a ledger on a cluster of their own in ``folder``, with settings for a handful of rows."""
+def own_cluster(folder: Path) -> Iterator[Cluster]:
+    """A PostgreSQL of its own in ``folder``, with a ledger that knows no run."""
     folder.mkdir(exist_ok=True)
     for outer in (folder, *folder.parents[:2]):
         outer.chmod(0o755)
     cluster = Cluster(folder / "postgres", throw_away=True)
     try:
         cluster.start()
-        ledger = Ledger.at(cluster.url("ledger"))
-        ledger.migrate()
+        Ledger.at(cluster.url("ledger")).migrate()
+        yield cluster
+    finally:
+        cluster.stop()
+        cluster.remove()
+
+
+@contextmanager
+def own_session(spark: SparkSession, folder: Path) -> Iterator[tuple[SparkSession, Ledger]]:
+    """A session and a ledger on a cluster of their own in ``folder``, with settings for a handful of rows."""
+    with own_cluster(folder) as cluster:
         session = spark.newSession()
         environ = {
             "SIGNALBOX_CATALOG_URI": cluster.jdbc_url("catalog"),
@@ -118,10 +127,7 @@ def own_session(spark: SparkSession, folder: Path) -> Iterator[tuple[SparkSessio
             if key != "spark.sql.extensions":  # Belongs to the JVM.
                 session.conf.set(key, value)
         with tiny_queries(session):
-            yield session, ledger
-    finally:
-        cluster.stop()
-        cluster.remove()
+            yield session, Ledger.at(cluster.url("ledger"))
 
 
 def lean(stage: Stage) -> Stage:

@@ -24,6 +24,7 @@ from platform_local.problem import Problem
 from platform_local.recycling import Limits, Recycler
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.window import Window
+from tests.pipeline_lake import own_cluster
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -50,13 +51,14 @@ class Supervised:
 
     folder: Path
     port: int
+    ledger_url: str
 
     def rpc(self) -> xmlrpc.client.ServerProxy:
         transport = SupervisorTransport(serverurl=f"unix://{self.folder}/socket")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def look(self, limits: Limits) -> bool:
-        return Recycler(self.rpc, self.port, os.environ["SIGNALBOX_LEDGER_URL"], limits).look()
+        return Recycler(self.rpc, self.port, self.ledger_url, limits).look()
 
     def pid(self) -> int:
         """The server's process, once it listens."""
@@ -68,15 +70,18 @@ class Supervised:
 
 
 @pytest.fixture(scope="module")
-def connect(tmp_path_factory: pytest.TempPathFactory, ledger: Ledger) -> Iterator[Supervised]:
-    server = Supervised(tmp_path_factory.mktemp("supervised"), free_port())
-    config = server.folder / "supervisord.conf"
-    config.write_text(CONFIG.format(folder=server.folder, python=sys.executable, port=server.port))
-    process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", config])
-    try:
-        yield server
-    finally:
-        processes.end(processes.tree(process.pid))
+def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+    folder = tmp_path_factory.mktemp("supervised")
+    # The ledger of the other tests knows runs that hold their leases still.
+    with own_cluster(folder / "lake") as cluster:
+        server = Supervised(folder, free_port(), cluster.url("ledger"))
+        config = server.folder / "supervisord.conf"
+        config.write_text(CONFIG.format(folder=server.folder, python=sys.executable, port=server.port))
+        process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-c", config])
+        try:
+            yield server
+        finally:
+            processes.end(processes.tree(process.pid))
 
 
 def test_a_server_that_is_small_and_young_is_left_alone(connect: Supervised) -> None:
@@ -100,7 +105,8 @@ def test_a_server_is_left_alone_while_a_client_is_connected(connect: Supervised)
     assert connect.pid() == before
 
 
-def test_a_server_is_left_alone_while_a_run_is_between_two_of_its_tasks(connect: Supervised, ledger: Ledger) -> None:
+def test_a_server_is_left_alone_while_a_run_is_between_two_of_its_tasks(connect: Supervised) -> None:
+    ledger = Ledger.at(connect.ledger_url)
     before, noon = connect.pid(), datetime(2024, 3, 12, 12, tzinfo=UTC)
     run = ledger.open_run("housekept", "live", "housekept/1", None, Window(noon, noon + timedelta(minutes=5)))
     ledger.begin(run, "movements")
