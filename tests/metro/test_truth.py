@@ -169,6 +169,7 @@ def test_without_any_run_number_trains_are_still_told_apart(spark: SparkSession,
     assert score["precision"] >= 0.97 and score["recall"] >= 0.95 and score["twice"] == 0
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("start", "end", "hours"),
     [
@@ -191,6 +192,7 @@ def test_nights_around_a_change_of_the_clock_are_as_good_as_any(
     assert ours == pytest.approx(true, abs=0.01)
 
 
+@pytest.mark.heavy
 def test_over_twenty_seeds_no_planned_departure_is_used_twice(spark: SparkSession, tmp_path: Path) -> None:
     """Each seed is a day of its own, all of them one window of twenty days."""
     days = simulated(tmp_path / "days", range(20), 0.01)

@@ -19,7 +19,7 @@ from tests.metro.metro_lake import STAGES, MetroLake, metro_lake
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.spark, pytest.mark.long, pytest.mark.heavy, pytest.mark.timeout(1200)]
 
 SCALE = 0.03
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
@@ -57,7 +57,6 @@ def steps(spark: SparkSession, day: Path, tmp_path_factory: pytest.TempPathFacto
         yield {"hour": hour, "settled": settled_hour(lake), "newest": newest, "lake": lake}
 
 
-@pytest.mark.heavy
 def test_an_hour_in_twelve_live_windows_equals_the_hour_that_one_run_makes_up_for(
     spark: SparkSession, day: Path, tmp_path: Path, steps: dict[str, Any]
 ) -> None:
@@ -71,7 +70,6 @@ def test_an_hour_in_twelve_live_windows_equals_the_hour_that_one_run_makes_up_fo
         assert all(rows for rows, _ in steps["settled"].values())
 
 
-@pytest.mark.heavy
 def test_the_newest_live_window_run_again_after_compaction_gives_the_same_content(steps: dict[str, Any]) -> None:
     lake = steps["lake"]
     before = lake.content((*WITHOUT_PINS, *MATCHED))

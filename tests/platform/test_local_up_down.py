@@ -73,9 +73,7 @@ def _command(process: psutil.Process) -> list[str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     world = World(tmp_path_factory.mktemp("world"))
-    began = time.monotonic()
     answer = world.make("up")
-    world.took_s = time.monotonic() - began
     world.said = answer.stdout
     try:
         assert answer.returncode == 0, answer.stdout + answer.stderr
@@ -98,10 +96,6 @@ def test_it_says_where_the_world_is_and_where_slacks_messages_are(world):
     assert f"Slack      none is set: its messages are in {home}/log/slack.log" in world.said
     assert "world      metro in Europe/Oslo, scale 0.05 of the full day, seed 1;" in world.said
     assert list((home / "landing" / "signal_reading").rglob("*.parquet"))
-
-
-def test_it_is_healthy_within_90_seconds(world):
-    assert world.took_s <= 90
 
 
 def test_the_printed_password_signs_in_and_nobody_comes_in_without(world):

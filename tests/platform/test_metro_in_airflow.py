@@ -104,6 +104,7 @@ def test_live_windows_are_released_and_an_older_one_ends_skipped_when_cleared(st
     assert len(stack.ledger.releases("metro", "live")) == 2
 
 
+@pytest.mark.heavy
 def test_after_half_an_hour_without_a_scheduler_one_run_covers_all_that_was_missed(stack: Stack) -> None:
     supervisor = Platform(stack.settings).rpc()
     supervisor.stopProcess("scheduler")
