@@ -101,14 +101,14 @@ def test_it_says_where_the_world_is_and_where_slacks_messages_are(world):
 def test_the_printed_password_signs_in_and_nobody_comes_in_without(world):
     base = f"http://127.0.0.1:{world.ports['SIGNALBOX_API_PORT']}"
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(f"{base}/api/v2/dags", timeout=10)
+        urllib.request.urlopen(f"{base}/api/v2/dags", timeout=60)
     password = re.search(r"password (\S+)", world.said)[1]
     body = json.dumps({"username": "admin", "password": password}).encode()
     request = urllib.request.Request(f"{base}/auth/token", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         token = json.load(response)["access_token"]
     request = urllib.request.Request(f"{base}/api/v2/pools", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         pools = {pool["name"]: pool["slots"] for pool in json.load(response)["pools"]}
     committed = json.loads((ROOT / "config" / "pools.json").read_text())
     assert {name: pools[name] for name in committed} == {name: pool["slots"] for name, pool in committed.items()}
