@@ -17,7 +17,6 @@ import psutil
 import pytest
 from supervisor.xmlrpc import SupervisorTransport
 
-from platform_local import processes
 from platform_local.old_logs import keep_days, remove_old
 from platform_local.ports import answers, free_port
 from platform_local.problem import Problem
@@ -81,7 +80,9 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
         try:
             yield server
         finally:
-            processes.end(processes.tree(process.pid))
+            # Or it starts its server again while that is being ended.
+            server.rpc().shutdown()
+            process.wait(30)
 
 
 def test_a_server_that_is_small_and_young_is_left_alone(connect: Supervised) -> None:
