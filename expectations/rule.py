@@ -76,7 +76,7 @@ def _repeated(columns: tuple[str, ...], of: str = "{batch}") -> str:
 
 def _repeated_by_hash(columns: tuple[str, ...]) -> str:
     """Only rows whose hash is not alone are compared by their columns, and as a rule there are none: to group by a number
-    takes a third of what texts take.
+    takes less than by texts.
     """
     hashed = f"xxhash64({', '.join(f'`{column}`' for column in columns)})"
     shared = f"SELECT {hashed} AS hash FROM {{batch}} GROUP BY 1 HAVING count(*) > 1 LIMIT {_MOST_SHARED}"

@@ -137,7 +137,9 @@ def test_driver_and_executors_have_their_cadences_size(blocked, container):
 @pytest.mark.heavy
 def test_a_driver_that_ends_well_ends_the_task_well(settings):
     settings.exit_code = 0
+    known = set(settings.pods)
     build().execute(context("manual__well"))
+    assert (len(set(settings.pods) - known), settings.refused) == (1, [])
 
 
 @pytest.mark.heavy
