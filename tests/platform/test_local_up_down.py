@@ -45,16 +45,23 @@ class World:
             **{name: str(port) for name, port in self.ports.items()},
         }
 
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "home" / "run" / "supervisord.pid"
+
     def make(self, target: str) -> subprocess.CompletedProcess[str]:
         command = ["make", "--no-print-directory", target]
         return subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=500)
 
     def look(self) -> list[psutil.Process]:
         """The processes of the platform now; remembered, to be missed later."""
-        pid_file = self.folder / "home" / "run" / "supervisord.pid"
-        found = processes.tree(int(pid_file.read_text())) if pid_file.exists() else []
+        found = processes.tree(int(self._pid_file.read_text())) if self._pid_file.exists() else []
         self.seen |= set(found)
         return found
+
+    def components(self) -> set[psutil.Process]:
+        """What the supervisor started; their own children, such as a live window's tasks, come and go."""
+        return set(psutil.Process(int(self._pid_file.read_text())).children())
 
     def left(self) -> list[psutil.Process]:
         """Whoever of those seen still runs, and whoever else runs in this home."""
@@ -136,11 +143,11 @@ def test_no_secret_stands_on_a_command_line_or_in_the_supervisors_log(world):
 
 
 def test_a_second_up_says_so_and_starts_nothing(world):
-    before = {process.pid for process in world.look() if process.name() != "postgres"}
+    before = world.components()
     answer = world.make("up")
     assert answer.returncode == 0
     assert "up already" in answer.stdout
-    assert before <= {process.pid for process in world.look()}
+    assert world.components() == before
 
 
 def test_a_component_that_dies_comes_back(world):
