@@ -4,6 +4,7 @@
 started binds to loopback, keeps its state under ``SIGNALBOX_HOME`` (default ``var/``), and is gone after ``make down``.
 
     java.py         a Java that can run Spark              jars.py         the Spark jars, fetched once
+    class_data.py   an archive of Spark's classes          housekeeper.py  Connect anew, old logs away
     postgres.py     a private PostgreSQL cluster           environment.py  settings, secrets, ports
     components.py   how each process is started            supervisor.py   up, down, status
     airflow_api.py  Airflow's REST API                     demo.py         `make demo`

@@ -4,13 +4,13 @@ commands that supervisor and docker-compose run (Airflow's are its own).
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from platform_local.environment import Settings
+from platform_local.jars import spark_home
 from platform_local.ports import HOST
 from platform_local.private_file import write_private
 from platform_local.problem import Problem
@@ -99,14 +99,6 @@ def write_properties(environ: Mapping[str, str]) -> Path:
     lines = (f"{key} {_escape(value)}" for key, value in session_conf(environ).items())
     write_private(path, "\n".join(lines) + "\n")
     return path
-
-
-def spark_home() -> Path:
-    """The folder of the installed pyspark; it is a whole Spark distribution."""
-    spec = importlib.util.find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise Problem("pyspark is not installed: run `make setup`.")
-    return Path(spec.origin).parent
 
 
 def _escape(value: str) -> str:

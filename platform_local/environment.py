@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from platform_local import jars, ports, slack_standin
+from platform_local import class_data, jars, ports, slack_standin
 from platform_local.databases import ROLES
 from platform_local.java import java_home
 from platform_local.ports import HOST
@@ -127,7 +127,9 @@ class Settings:
         mine = {key: value for key, value in self._caller.items() if key.startswith(CALLERS)}
         placed = {key: settings[key] for key in PLACED}
         chosen = {**self._caller, **settings, **self._own, **mine, **known, **placed}
-        return {**chosen, **self._derived(), "SIGNALBOX_JARS": ",".join(map(str, jars.paths(self.home, chosen)))}
+        derived, files = self._derived(), jars.paths(self.home, chosen)
+        archive = class_data.found(Path(derived["JAVA_HOME"]), chosen)
+        return {**chosen, **derived, **archive, "SIGNALBOX_JARS": ",".join(map(str, files))}
 
     def _derived(self) -> dict[str, str]:
         database = f"{HOST}:{self.port('pg')}"

@@ -76,6 +76,14 @@ S3_JAR = Jar(
 )
 
 
+def spark_home() -> Path:
+    """The folder of the installed pyspark; it is a whole Spark distribution."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise Problem("pyspark is not installed: run `make setup`.")
+    return Path(spec.origin).parent
+
+
 def wanted(environ: Mapping[str, str] = os.environ) -> tuple[Jar, ...]:
     """The jars that the settings ask for: a warehouse in S3 takes one more."""
     return (*JARS, S3_JAR) if environ.get("SIGNALBOX_WAREHOUSE", "").startswith("s3://") else JARS
@@ -113,15 +121,12 @@ def _is_right(jar: Jar, path: Path) -> bool:
 
 def _resolve(jars: list[Jar], cache: Path, environ: Mapping[str, str]) -> None:
     """Have spark-submit resolve the coordinates into ``cache/jars``, by running an application that does nothing."""
-    spec = importlib.util.find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise Problem("pyspark is not installed: run `make setup`.")
-    spark_home, nothing = Path(spec.origin).parent, cache / "nothing.py"
+    nothing = cache / "nothing.py"
     nothing.write_text("")
-    command = [str(spark_home / "bin" / "spark-submit"), "--packages", ",".join(jar.coordinates for jar in jars)]
+    command = [str(spark_home() / "bin" / "spark-submit"), "--packages", ",".join(jar.coordinates for jar in jars)]
     environment = {
         **environ,
-        "SPARK_HOME": str(spark_home),
+        "SPARK_HOME": str(spark_home()),
         "JAVA_HOME": str(java.java_home(cache, environ)),
         "PYSPARK_PYTHON": sys.executable,
     }

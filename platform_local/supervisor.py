@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from platform_local import jars, ports, processes
+from platform_local import class_data, jars, ports, processes
 from platform_local.airflow_api import AirflowApi
 from platform_local.environment import ROOT, UI_USER, Settings
 from platform_local.problem import Problem, from_os_error
@@ -142,7 +142,8 @@ class Platform:
     def _start(self, pick_ports: bool, extra: Mapping[str, str], world: bool) -> None:
         self._require_space()
         self.settings.claim_ports(pick=pick_ports)
-        jars.ensure(self.settings.home, self.settings.environment())
+        settings = self.settings.environment()
+        class_data.ensure(Path(settings["JAVA_HOME"]), jars.ensure(self.settings.home, settings), settings)
         cluster = self.settings.cluster()
         cluster.prepare()
         self._say(f"  data of PostgreSQL in {cluster.place}")

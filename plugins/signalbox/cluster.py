@@ -37,8 +37,8 @@ def setting(name: str, meaning: str) -> str:
 
 
 def properties(cadence: str, master: str) -> dict[str, str]:
-    """The session's Spark properties, without passwords and keys, and without jars of this machine."""
-    own = {"SIGNALBOX_CATALOG_PASSWORD": "", "SIGNALBOX_JARS": ""}
+    """The session's Spark properties, without passwords and keys, and without jars and archives of this machine."""
+    own = {"SIGNALBOX_CATALOG_PASSWORD": "", "SIGNALBOX_JARS": "", "SIGNALBOX_CLASS_DATA": ""}
     conf = session_conf({"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, **os.environ, **own})
     conf |= size_conf(os.environ, cadence, master)
     return {key: value for key, value in conf.items() if not _SECRET.search(key)}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_local import jars, java
+from platform_local import class_data, jars, java
 from platform_local.postgres import Cluster
 from spark_jobs.common import pipelines
 from spark_jobs.common.build import build
@@ -159,6 +159,7 @@ def _settings(home: Path, cluster: Cluster, kept: bool) -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     shared = Path(os.environ.get("SIGNALBOX_HOME", root / "var"))
     warehouse = {"SIGNALBOX_WAREHOUSE": _warehouse(home, kept)}
+    java_home, files = java.java_home(shared), jars.ensure(shared, {**os.environ, **warehouse})
     return {
         "SIGNALBOX_ENGINE": "local",
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -168,8 +169,9 @@ def _settings(home: Path, cluster: Cluster, kept: bool) -> dict[str, str]:
         "SIGNALBOX_LEDGER_URL": cluster.url("ledger"),
         "SIGNALBOX_MARTS_URL": cluster.url("marts"),
         **warehouse,
-        "SIGNALBOX_JARS": ",".join(str(path) for path in jars.ensure(shared, {**os.environ, **warehouse})),
-        "JAVA_HOME": str(java.java_home(shared)),
+        **class_data.ensure(java_home, files),
+        "SIGNALBOX_JARS": ",".join(map(str, files)),
+        "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON") or sys.executable,
         "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }

@@ -79,13 +79,20 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.sql.ui.explainMode": "simple",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": environ.get("SIGNALBOX_DRIVER_MEMORY", "2g"),
-        "spark.driver.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS),
+        "spark.driver.extraJavaOptions": _driver_java_options(environ),
         # The catalog's password is a setting: keep it out of logs and of every listing of the configuration.
         "spark.redaction.regex": "(?i)secret|password|token|access[._]?key",
     }
     if jars := environ.get("SIGNALBOX_JARS"):
         conf["spark.jars"] = jars
     return conf
+
+
+def _driver_java_options(environ: Mapping[str, str]) -> str:
+    options = environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS)
+    # Made on this machine, for its Java: no executor elsewhere has it.
+    archive = environ.get("SIGNALBOX_CLASS_DATA")
+    return f'{options} "-XX:SharedArchiveFile={archive}"' if archive else options
 
 
 def executor_conf(environ: Mapping[str, str]) -> dict[str, str]:

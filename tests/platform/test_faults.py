@@ -12,7 +12,7 @@ import psutil
 import psycopg2
 import pytest
 
-from platform_local.components import spark_home
+from platform_local.jars import spark_home
 from platform_local.postgres import Cluster
 from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger
