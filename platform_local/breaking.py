@@ -11,6 +11,7 @@ from platform_local.environment import Settings
 from platform_local.problem import Problem, from_os_error
 from simulators.metro import breaks
 from simulators.metro.breaks import BREAKS
+from spark_jobs.common.s3 import on_s3
 
 # A live run reads back an hour and a half, and two hours more after an outage.
 PLANTED_BACK = timedelta(hours=4)
@@ -63,4 +64,6 @@ def _known(name: str) -> breaks.Break:
 
 
 def _landing(settings: Settings) -> Path:
-    return Path(settings.environment()["SIGNALBOX_LANDING"])
+    if on_s3(landing := settings.environment()["SIGNALBOX_LANDING"]):
+        raise Problem(f"`make break` and `make mend` work on a folder, not on {landing}: unset SIGNALBOX_LANDING.")
+    return Path(landing)

@@ -27,9 +27,10 @@ TIMEOUT_S = 300
 
 def found(java_home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The setting that names the archive for this Java; empty where there is none."""
+    if environ.get(SETTING) == OFF:
+        return {SETTING: ""}
     archive = _place(java_home)
-    there = environ.get(SETTING) != OFF and archive.exists() and archive.stat().st_size
-    return {SETTING: str(archive) if there else ""}
+    return {SETTING: str(archive) if archive.exists() and archive.stat().st_size else ""}
 
 
 def ensure(java_home: Path, jars: Sequence[Path], environ: Mapping[str, str] = os.environ) -> dict[str, str]:

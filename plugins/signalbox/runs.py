@@ -1,6 +1,6 @@
 """What a DAG run is called in the ledger and which window it asks for; typed and checked before anything uses it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -18,16 +18,20 @@ def run_key(context: "Context") -> str:
 
 
 def explicit_window(context: "Context") -> Window | None:
-    """The window that somebody asked for in the trigger form, or None; half a window or a bad time is an error."""
+    """The window that somebody asked for in the trigger form, or None; half a window, a bad time or one to come is an error."""
     start, end = (context["params"].get(name) for name in ("window_start", "window_end"))
     if start is None and end is None:
         return None
     if start is None or end is None:
         raise AirflowFailException("Give window_start and window_end together, or neither of them.")
     try:
-        return Window.parse(str(start), str(end))
+        window = Window.parse(str(start), str(end))
     except ValueError as error:
         raise AirflowFailException(f"window_start and window_end do not make a window: {error}") from error
+    if window.end > datetime.now(UTC):
+        # Once released, it would leave nothing to do for the runs of all the time until then.
+        raise AirflowFailException(f"window_end, {end}, is still to come: give a window that is over.")
+    return window
 
 
 def interval(context: "Context") -> Window:

@@ -38,8 +38,9 @@ def file_io_conf(environ: Mapping[str, str]) -> dict[str, str]:
     """Settings of an Iceberg catalog whose files lie in S3."""
     conf = {"io-impl": "org.apache.iceberg.aws.s3.S3FileIO"}
     if endpoint := _endpoint(environ):
-        # Of buckets as host names only AWS itself can be sure.
-        conf |= {"s3.endpoint": endpoint, "s3.path-style-access": "true"}
+        # Of buckets as host names only AWS itself can be sure; and some stores, as rclone's, keep the chunks of an upload as
+        # they come.
+        conf |= {"s3.endpoint": endpoint, "s3.path-style-access": "true", "s3.chunked-encoding-enabled": "false"}
     if region := _region(environ):
         conf["client.region"] = region
     return conf

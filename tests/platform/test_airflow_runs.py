@@ -47,6 +47,7 @@ def test_given_times_are_taken_as_instants():
         pytest.param(END, START, "ends after it starts", id="ends before it starts"),
         pytest.param(START, START, "ends after it starts", id="no length"),
         pytest.param(7, END, "not an ISO time", id="a number"),
+        pytest.param(START, "2124-03-12T06:00:00+01:00", "is still to come", id="not over yet"),
     ],
 )
 def test_a_window_that_is_none_fails_for_good_with_a_sentence(start, end, sentence):

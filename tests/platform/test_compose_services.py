@@ -83,7 +83,7 @@ class Machine:
             "JAVA_HOME": str(java.java_home(self.folder)),
             "PYTHONUNBUFFERED": "1",
             # The image has the jars among Spark's own.
-            "SPARK_DIST_CLASSPATH": os.pathsep.join(map(str, jars.ensure(FETCHED))),
+            "SPARK_DIST_CLASSPATH": os.pathsep.join(map(str, jars.ensure(FETCHED, {**os.environ, **given}))),
             "SPARK_LOCAL_IP": HOST,
             "_JAVA_OPTIONS": f"-Djava.io.tmpdir={self.paths['/tmp']}",
         }
@@ -156,8 +156,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     env_file = folder / "env"
     made = {name: SECRETS.get(name, secrets.token_hex)() for name in read_env_file(ROOT / ".env.example")}
     made["SIGNALBOX_PG_PASSWORD_POSTGRES"] = cluster.password(POSTGRES)
-    # Optional, and off by default: Connect computes on the cluster.
+    # Optional, and off by default: Connect computes on the cluster, and the lake is in the store.
     made["SIGNALBOX_MASTER"] = "spark://spark-master:7077"
+    made["SIGNALBOX_WAREHOUSE"] = "s3://warehouse/lake"
     env_file.write_text("".join(f"{name}={value}\n" for name, value in made.items()))
     machine = Machine(folder, services(env_file, folder), cluster)
     try:
@@ -233,7 +234,7 @@ def test_the_store_keeps_what_it_is_given_and_refuses_another_secret(machine):
     assert "SignatureDoesNotMatch" in answer.stderr
 
 
-def test_connect_makes_a_table_that_the_thrift_server_shows_and_cannot_drop(machine):
+def test_connect_makes_a_table_in_the_store_that_the_thrift_server_shows_and_cannot_drop(machine):
     environ = machine.environ("scheduler")
     client = (
         "from spark_jobs.common.session import spark_session\n"
@@ -246,6 +247,7 @@ def test_connect_makes_a_table_that_the_thrift_server_shows_and_cannot_drop(mach
         "SELECT answer FROM lake.proof.seen", "DROP TABLE lake.proof.seen", "SELECT answer FROM lake.proof.seen"
     )
     assert answer.stdout.split().count("42") == 2, answer.stdout + answer.stderr
+    assert list(Path(machine.paths["/var/lib/store"]).glob("warehouse/lake/proof/seen/data/*.parquet")) != []
     assert "cannot execute DELETE in a read-only transaction" in answer.stderr
 
 

@@ -19,7 +19,12 @@ from platform_local.problem import Problem
 def caller(tmp_path, monkeypatch):
     """A caller's environment: a home and a .env of its own, a Java that needs no search."""
     monkeypatch.setattr(environment, "java_home", lambda *_: Path("/java"))
-    return {"SIGNALBOX_HOME": str(tmp_path / "home"), "SIGNALBOX_ENV_FILE": str(tmp_path / "env"), "PATH": "/bin"}
+    return {
+        "SIGNALBOX_HOME": str(tmp_path / "home"),
+        "SIGNALBOX_ENV_FILE": str(tmp_path / "env"),
+        "SIGNALBOX_CLASS_DATA": "off",
+        "PATH": "/bin",
+    }
 
 
 def test_secrets_are_made_once_and_only_their_owner_reads_them(caller, tmp_path):

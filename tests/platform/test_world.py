@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import threading
 import time
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from platform_local import breaking
+from platform_local.environment import Settings as EnvironmentSettings
 from platform_local.problem import Problem
 from platform_local.world import World, keep_up
 from simulators.metro import ServiceDay, Settings, land, simulate_day
+from simulators.metro.breaks import BREAKS
 from tests.conftest import unavailable
 
 SETTINGS = Settings(1, 0.01)
@@ -166,3 +170,11 @@ def undisturbed(folder: Path) -> dict[str, str]:
     """What lands where nothing refuses."""
     world(folder).catch_up(NOW)
     return content(folder)
+
+
+def test_make_break_and_make_mend_want_a_folder(tmp_path: Path) -> None:
+    environ = {**os.environ, "SIGNALBOX_HOME": str(tmp_path), "SIGNALBOX_ENV_FILE": str(tmp_path / "env")}
+    settings = EnvironmentSettings({**environ, "SIGNALBOX_LANDING": "s3://landing/metro"})
+    for use in (breaking.plant, breaking.mend):
+        with pytest.raises(Problem, match="work on a folder, not on s3://landing/metro: unset SIGNALBOX_LANDING"):
+            use(settings, next(iter(BREAKS)))
