@@ -36,7 +36,8 @@ def found(java_home: Path, environ: Mapping[str, str] = os.environ) -> dict[str,
 def ensure(java_home: Path, jars: Sequence[Path], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The same, made first where it is missing; whoever comes meanwhile waits.
 
-    A JVM that cannot make one is not asked again: an empty file stands in its place.
+    A Java that cannot make one, such as a reduced one without an archive of its own classes, is not asked again: an empty file
+    stands in its place.
     """
     if environ.get(SETTING) == OFF:
         return {SETTING: ""}
@@ -46,7 +47,7 @@ def ensure(java_home: Path, jars: Sequence[Path], environ: Mapping[str, str] = o
         with (archive.parent / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not archive.exists():
-                _make(archive, java_home, jars)
+                _make(archive, java_home, jars) if _can_share(java_home) else archive.touch()
     except OSError:  # A full disk, or an environment that is not ours to write to.
         return {SETTING: ""}
     return found(java_home, environ)
@@ -55,18 +56,26 @@ def ensure(java_home: Path, jars: Sequence[Path], environ: Mapping[str, str] = o
 def _place(java_home: Path) -> Path:
     """Beside the packages: the archive is of no use to another environment."""
     version = subprocess.run([java_home / "bin" / "java", "-version"], capture_output=True, timeout=30, check=False)
-    parts = [version.stderr, os.environ.get("SPARK_CONF_DIR", "").encode(), *(jar.file_name.encode() for jar in JARS)]
+    parts = [os.environ.get("SPARK_CONF_DIR", ""), *(jar.file_name for jar in JARS)]
     for path in sorted((spark_home() / "jars").iterdir()):
         # By these two the JVM tells a jar from another.
-        parts.append(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
-    key = hashlib.sha256(b"\n".join(parts)).hexdigest()[:16]
-    return Path(sys.prefix) / "class-data" / f"{key}.jsa"
+        parts.append(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}")
+    return Path(sys.prefix) / "class-data" / f"{_digest(version.stderr)}-{_digest(repr(parts).encode())}.jsa"
+
+
+def _can_share(java_home: Path) -> bool:
+    command = [java_home / "bin" / "java", "-Xshare:on", "-version"]
+    return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _make(archive: Path, java_home: Path, jars: Sequence[Path]) -> None:
     print("Archiving the classes of Spark, once for this environment …", file=sys.stderr, flush=True)
-    for old in archive.parent.glob("*.jsa"):
-        old.unlink()
+    for outdated in archive.parent.glob(f"{archive.name.partition('-')[0]}-*.jsa"):
+        outdated.unlink()
     partial = archive.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     environ = {

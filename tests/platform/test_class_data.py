@@ -15,14 +15,23 @@ def environment_of_its_own(tmp_path, monkeypatch):
     return tmp_path / "class-data"
 
 
-def java_that_says(tmp_path: Path, version: str) -> Path:
+def java_that_says(tmp_path: Path, version: str, shares: bool = True) -> Path:
+    """A Java that tells its version and starts no session; it remembers what it was asked."""
     home = tmp_path / version
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "java").write_text(
-        f'#!/bin/sh\necho "openjdk version \\"{version}\\"" >&2\necho asked >> {home}/asked\nexit 1\n'
+        f"""#!/bin/sh
+echo "$@" >> {home}/asked
+echo 'openjdk version "{version}"' >&2
+case "$*" in -version) exit 0;; "-Xshare:on -version") exit {0 if shares else 1};; *) exit 1;; esac
+"""
     )
     (home / "bin" / "java").chmod(0o755)
     return home
+
+
+def asked(home: Path) -> list[str]:
+    return (home / "asked").read_text().splitlines()
 
 
 @pytest.mark.spark
@@ -33,20 +42,28 @@ def test_a_session_maps_the_archive(spark):
     assert archive in Path(f"/proc/{process}/maps").read_text()
 
 
-def test_a_java_that_cannot_make_one_is_asked_once(environment_of_its_own, tmp_path):
-    home, files = java_that_says(tmp_path, "17.0.1"), jars.paths(tmp_path)
+@pytest.mark.parametrize(
+    "shares", [pytest.param(True, id="its session fails"), pytest.param(False, id="no archive of its own")]
+)
+def test_a_java_that_cannot_make_one_is_asked_once(environment_of_its_own, tmp_path, shares):
+    home, files = java_that_says(tmp_path, "17.0.1", shares), jars.paths(tmp_path)
     assert class_data.ensure(home, files) == {class_data.SETTING: ""}
-    tried = (home / "asked").read_text().count("asked")
-    assert tried > 2  # Its version, and a session at the least.
+    assert any("SparkSubmit" in line or "launcher" in line for line in asked(home)) == shares
+    (home / "asked").unlink()
     assert class_data.ensure(home, files) == {class_data.SETTING: ""}
-    assert (home / "asked").read_text().count("asked") - tried == 2  # Its version only.
-    assert [path.suffix for path in environment_of_its_own.iterdir() if path.name != "lock"] == [".jsa"]
+    assert set(asked(home)) == {"-version"}
 
 
-def test_another_java_has_an_archive_of_its_own(environment_of_its_own, tmp_path):
-    first = class_data._place(java_that_says(tmp_path, "17.0.1"))
-    assert first != class_data._place(java_that_says(tmp_path, "21.0.2"))
-    assert first.parent == environment_of_its_own
+def test_an_archive_for_other_jars_is_replaced_and_another_javas_stays(environment_of_its_own, tmp_path, monkeypatch):
+    home, other, files = java_that_says(tmp_path, "17.0.1"), java_that_says(tmp_path, "21.0.2"), jars.paths(tmp_path)
+    for known in (home, other, home):
+        class_data.ensure(known, files)
+    before = set(environment_of_its_own.glob("*.jsa"))
+    monkeypatch.setattr(class_data, "JARS", jars.JARS[:1])
+    class_data.ensure(home, files)
+    after = set(environment_of_its_own.glob("*.jsa"))
+    assert len(before) == len(after) == 2
+    assert len(before & after) == 1
 
 
 def test_off_makes_none_and_uses_none(environment_of_its_own, tmp_path):
