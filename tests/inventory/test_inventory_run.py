@@ -235,9 +235,10 @@ def test_a_later_night_tells_what_is_left_out_once(first: Published, second: Pub
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_outside_check_agrees_with_the_exported_reorder_points(real_data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parts", [60, pytest.param(200, marks=pytest.mark.heavy)])
+def test_the_outside_check_agrees_with_the_exported_reorder_points(real_data: Path, tmp_path: Path, parts: int) -> None:
     """By bootstrap; the exact mode is held against all 5,018 known answers in test_real_histories.py."""
-    wide = pd.read_csv(real_data / "inventory" / "carparts.csv", dtype=str).dropna().sample(200, random_state=1)
+    wide = pd.read_csv(real_data / "inventory" / "carparts.csv", dtype=str).dropna().sample(parts, random_state=1)
     named = {name: pd.to_datetime(f"01-{name}", format="%d-%b-%y").strftime("%Y-%m") for name in wide.columns[1:]}
     wide = wide.rename(columns={"Part": "item"} | named)
     wide.insert(1, "lead_time_months", 4)
@@ -252,6 +253,6 @@ def test_the_outside_check_agrees_with_the_exported_reorder_points(real_data: Pa
     for target in ("0.5", "0.9", "0.95", "0.99"):
         said = command(checker, export / "inv_reorder_points.parquet", tmp_path / "demand.csv", "--target", target)
         print(f"{target}: {said}")
-        found = re.search(r"scored 200  missing 0  skipped 0  equal (\d\.\d+)  inside (\d\.\d+)", said)
+        found = re.search(rf"scored {parts}  missing 0  skipped 0  equal (\d\.\d+)  inside (\d\.\d+)", said)
         assert found, said
         assert float(found[1]) >= 0.85 and float(found[2]) >= 0.94
