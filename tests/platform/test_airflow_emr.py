@@ -36,6 +36,18 @@ REGION, ACCOUNT = "eu-west-1", "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/signalbox"
 SENTENCE = "Every train is in one place at a time: 3 are not."
 PASSWORD, LEDGER_PASSWORD = "catalog-word", "ledger-word"
+# What the scheduler's machine is told of lake and sizes, whichever cluster its jobs go to.
+OF_ANY_CLUSTER = {
+    "SIGNALBOX_WAREHOUSE": "s3://lake/warehouse",
+    "SIGNALBOX_LANDING": "s3://lake/landing",
+    "SIGNALBOX_CATALOG_URI": "jdbc:postgresql://db:5432/catalog",
+    "SIGNALBOX_CATALOG_USER": "catalog",
+    "SIGNALBOX_CATALOG_PASSWORD": PASSWORD,
+    "SIGNALBOX_JARS": "/home/somebody/iceberg.jar",
+    "SIGNALBOX_CLASS_DATA": "/home/somebody/classes.jsa",
+    "SIGNALBOX_SIZES": json.dumps(SIZES),
+    "SIGNALBOX_GIT_SHA": "abc",
+}
 SETTINGS = {
     "SIGNALBOX_EMR_ROLE_ARN": ROLE,
     "SIGNALBOX_EMR_CODE": "s3://code/signalbox/abc",
@@ -43,14 +55,7 @@ SETTINGS = {
     "SIGNALBOX_EMR_LOGS": "s3://logs/emr/",
     "SIGNALBOX_EMR_LEDGER_SECRET": "signalbox/ledger-url",
     "SIGNALBOX_EMR_CATALOG_SECRET": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:catalog",
-    "SIGNALBOX_WAREHOUSE": "s3://lake/warehouse",
-    "SIGNALBOX_LANDING": "s3://lake/landing",
-    "SIGNALBOX_CATALOG_URI": "jdbc:postgresql://db:5432/catalog",
-    "SIGNALBOX_CATALOG_USER": "catalog",
-    "SIGNALBOX_CATALOG_PASSWORD": PASSWORD,
-    "SIGNALBOX_JARS": "/home/somebody/iceberg.jar",
-    "SIGNALBOX_SIZES": json.dumps(SIZES),
-    "SIGNALBOX_GIT_SHA": "abc",
+    **OF_ANY_CLUSTER,
 }
 
 

@@ -15,25 +15,15 @@ from signalbox.submit import SPARK_SUBMIT, SubmitJob
 
 from spark_jobs.common.outcome import Blocked
 from tests.platform.kubernetes_standin import KubernetesApi, kubernetes_api
-from tests.platform.test_airflow_emr import context
-from tests.platform.test_sizes import SIZES
+from tests.platform.test_airflow_emr import OF_ANY_CLUSTER, PASSWORD, SENTENCE, context
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 
-SENTENCE = "Every train is in one place at a time: 3 are not."
-PASSWORD = "catalog-word"
 SETTINGS = {
     "SIGNALBOX_K8S_IMAGE": "registry.example.com/signalbox:abc",
     "SIGNALBOX_K8S_SERVICE_ACCOUNT": "spark-driver",
     "SIGNALBOX_K8S_SECRET": "signalbox",
-    "SIGNALBOX_WAREHOUSE": "s3://lake/warehouse",
-    "SIGNALBOX_LANDING": "s3://lake/landing",
-    "SIGNALBOX_CATALOG_URI": "jdbc:postgresql://db:5432/catalog",
-    "SIGNALBOX_CATALOG_USER": "catalog",
-    "SIGNALBOX_CATALOG_PASSWORD": PASSWORD,
-    "SIGNALBOX_JARS": "/home/somebody/iceberg.jar",
-    "SIGNALBOX_SIZES": json.dumps(SIZES),
-    "SIGNALBOX_GIT_SHA": "abc",
+    **OF_ANY_CLUSTER,
     "PYSPARK_PYTHON": "/home/somebody/python",
 }
 
