@@ -28,6 +28,7 @@ from platform_local import jars, java, processes
 from platform_local.environment import ROOT, SECRETS, read_env_file
 from platform_local.ports import HOST, free_port
 from platform_local.postgres import Cluster
+from spark_jobs.common.sizes import size_of
 from tests.conftest import unavailable
 from tests.platform.compose import container_ports, services
 
@@ -216,8 +217,10 @@ def test_both_workers_joined_the_master_and_compute_for_connect(machine):
     with urllib.request.urlopen(f"http://{HOST}:{machine.ports['spark-master']['8081']}/json/", timeout=10) as response:
         state = json.load(response)
     assert (state["aliveworkers"], state["cores"], state["memory"]) == (2, 4, 4096)
+    live = size_of(machine.environ("connect"), "live")
+    cores = live["executor_instances"] * live["executor_cores"]
     assert [(app["name"], app["cores"], app["state"]) for app in state["activeapps"]] == [
-        ("signalbox-connect", 4, "RUNNING")
+        ("signalbox-connect", cores, "RUNNING")
     ]
 
 
