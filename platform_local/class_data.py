@@ -64,7 +64,7 @@ def _place(java_home: Path) -> Path:
 
 
 def _can_share(java_home: Path) -> bool:
-    command = [java_home / "bin" / "java", "-Xshare:on", "-version"]
+    command = [str(java_home / "bin" / "java"), "-Xshare:on", "-version"]
     return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
 
 
