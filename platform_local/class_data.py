@@ -48,7 +48,10 @@ def ensure(java_home: Path, jars: Sequence[Path], environ: Mapping[str, str] = o
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not archive.exists():
                 _make(archive, java_home, jars) if _can_share(java_home) else archive.touch()
-    except OSError:  # A full disk, or an environment that is not ours to write to.
+    except (
+        OSError,
+        subprocess.SubprocessError,
+    ):  # A full disk, an environment that is not ours to write to, a Java that hangs.
         return {SETTING: ""}
     return found(java_home, environ)
 
@@ -101,5 +104,10 @@ def _make(archive: Path, java_home: Path, jars: Sequence[Path]) -> None:
         except subprocess.TimeoutExpired:
             partial.unlink(missing_ok=True)
     if not partial.exists():
+        print(
+            f"They could not be archived: sessions start without. Delete {archive} to try again.",
+            file=sys.stderr,
+            flush=True,
+        )
         partial.touch()
     partial.replace(archive)

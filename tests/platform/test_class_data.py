@@ -45,10 +45,11 @@ def test_a_session_maps_the_archive(spark):
 @pytest.mark.parametrize(
     "shares", [pytest.param(True, id="its session fails"), pytest.param(False, id="no archive of its own")]
 )
-def test_a_java_that_cannot_make_one_is_asked_once(environment_of_its_own, tmp_path, shares):
+def test_a_java_that_cannot_make_one_is_asked_once(environment_of_its_own, tmp_path, shares, capsys):
     home, files = java_that_says(tmp_path, "17.0.1", shares), jars.paths(tmp_path)
     assert class_data.ensure(home, files) == {class_data.SETTING: ""}
     assert any("SparkSubmit" in line or "launcher" in line for line in asked(home)) == shares
+    assert ("sessions start without. Delete" in capsys.readouterr().err) == shares
     (home / "asked").unlink()
     assert class_data.ensure(home, files) == {class_data.SETTING: ""}
     assert set(asked(home)) == {"-version"}
