@@ -74,6 +74,7 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         # nothing.
         "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.python.daemon.module": "spark_jobs.common.python_daemon",
         "spark.ui.enabled": "false",
         # Every query is described for a UI that nobody has: the short way costs a twentieth of a window's CPU less.
         "spark.sql.ui.explainMode": "simple",
