@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from platform_local.old_logs import keep_days, remove_old
 from platform_local.ports import answers, free_port
 from platform_local.problem import Problem
-from platform_local.recycling import Limits, Recycler
+from platform_local.recycling import Limits, Recycler, is_connected
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.window import Window
 from tests.pipeline_lake import own_cluster
@@ -44,6 +44,13 @@ startsecs=0
 """
 
 
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @dataclass
 class Supervised:
     """A server under a supervisor, in the place of Spark Connect: anything that listens."""
@@ -61,10 +68,7 @@ class Supervised:
 
     def pid(self) -> int:
         """The server's process, once it listens."""
-        deadline = time.monotonic() + 60
-        while not answers(self.port):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        _wait(lambda: answers(self.port))
         return self.rpc().getProcessInfo("connect")["pid"]
 
 
@@ -102,6 +106,8 @@ def test_a_server_is_left_alone_while_a_client_is_connected(connect: Supervised)
     before = connect.pid()
     with socket.create_connection(("127.0.0.1", connect.port)) as client:
         client.sendall(b"GET")
+        # The kernel answers for a busy server, which is no user of it yet.
+        _wait(lambda: is_connected(psutil.Process(before), connect.port))
         assert not connect.look(OLD)
     assert connect.pid() == before
 
