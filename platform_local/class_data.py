@@ -48,10 +48,8 @@ def ensure(java_home: Path, jars: Sequence[Path], environ: Mapping[str, str] = o
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not archive.exists():
                 _make(archive, java_home, jars) if _can_share(java_home) else archive.touch()
-    except (
-        OSError,
-        subprocess.SubprocessError,
-    ):  # A full disk, an environment that is not ours to write to, a Java that hangs.
+    except (OSError, subprocess.SubprocessError):
+        # A full disk, an environment that is not ours to write to, a Java that hangs over its own archive.
         return {SETTING: ""}
     return found(java_home, environ)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from platform_local.recycling import Limits, Recycler, is_connected
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.window import Window
 from tests.pipeline_lake import own_cluster
+from tests.waiting import wait_for
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
@@ -44,13 +45,6 @@ startsecs=0
 """
 
 
-def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @dataclass
 class Supervised:
     """A server under a supervisor, in the place of Spark Connect: anything that listens."""
@@ -68,7 +62,7 @@ class Supervised:
 
     def pid(self) -> int:
         """The server's process, once it listens."""
-        _wait(lambda: answers(self.port))
+        wait_for(lambda: answers(self.port), 60)
         return self.rpc().getProcessInfo("connect")["pid"]
 
 
@@ -107,7 +101,7 @@ def test_a_server_is_left_alone_while_a_client_is_connected(connect: Supervised)
     with socket.create_connection(("127.0.0.1", connect.port)) as client:
         client.sendall(b"GET")
         # The kernel answers for a busy server, which is no user of it yet.
-        _wait(lambda: is_connected(psutil.Process(before), connect.port))
+        wait_for(lambda: is_connected(psutil.Process(before), connect.port), 60)
         assert not connect.look(OLD)
     assert connect.pid() == before
 

@@ -1,4 +1,4 @@
-"""Python workers of a session: their module path holds no archive, wherever pyspark lies beside them as a folder."""
+"""Python workers of a session: they read no archive of the pyspark that lies on their path as a folder."""
 
 import sys
 from pathlib import Path
@@ -14,23 +14,33 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-PACKAGES = str(Path(pyspark.__file__).parents[1])
+PYSPARK = Path(pyspark.__file__).parent
+PACKAGES = str(PYSPARK.parent)
+ZIP, JAR = str(PYSPARK / "python" / "lib" / "pyspark.zip"), str(PYSPARK / "jars" / "spark-core.jar")
 
 
 @pytest.mark.spark
-def test_a_worker_imports_pyspark_from_its_folder_and_has_no_archive_on_its_path(spark: "SparkSession") -> None:
-    def seen(_: object) -> "Iterator[str]":
+def test_a_worker_imports_pyspark_from_its_folder_and_reads_no_archive(spark: "SparkSession") -> None:
+    def seen(_: object) -> "Iterator[str | list[str]]":
+        finders = sys.path_importer_cache.items()
         yield pyspark.__file__
-        yield from sys.path
+        yield sys.path
+        yield [entry for entry, finder in finders if type(finder).__name__ == "zipimporter"]
 
-    imported, *path = spark.sparkContext.parallelize([0], 1).mapPartitions(seen).collect()
-    assert imported == pyspark.__file__
-    assert PACKAGES in path and not [entry for entry in path if entry.endswith((".zip", ".jar"))]
+    imported, path, archives = spark.sparkContext.parallelize([0], 1).mapPartitions(seen).collect()
+    assert (imported, archives) == (pyspark.__file__, [])
+    assert PACKAGES in path
+    assert not [entry for entry in path if entry.startswith(str(PYSPARK)) and entry.endswith((".zip", ".jar"))]
 
 
 def test_what_is_no_archive_stays_in_its_order() -> None:
-    assert without_archives(["/a", "/pyspark.zip", PACKAGES, "/core.jar", "/b"]) == ["/a", PACKAGES, "/b"]
+    assert without_archives(["/a", ZIP, PACKAGES, JAR, "/b"]) == ["/a", PACKAGES, "/b"]
+
+
+def test_archives_of_others_stay() -> None:
+    path = ["/opt/spark/python/lib/pyspark.zip", "/opt/spark/jars/spark-core.jar", "/own.zip", PACKAGES]
+    assert without_archives(path) == path
 
 
 def test_where_pyspark_is_in_an_archive_only_the_path_stays_as_it_is() -> None:
-    assert without_archives(["/a", "/pyspark.zip", "/core.jar"]) == ["/a", "/pyspark.zip", "/core.jar"]
+    assert without_archives(["/a", ZIP, JAR]) == ["/a", ZIP, JAR]

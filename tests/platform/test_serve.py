@@ -25,6 +25,7 @@ from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
 from tests.mart_readers import MartReaders
 from tests.platform.toy import HOUR, World, events, land, marts, swapped, tiny_queries
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 _numbers = itertools.count()
@@ -91,13 +92,6 @@ def in_background(work: Any) -> Iterator[list[Any]]:
     thread.start()
     yield outcome
     thread.join()
-
-
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_the_marts_hold_what_the_release_holds_and_name_it(shop: Shop) -> None:
