@@ -34,7 +34,7 @@ COPY dags ./dags
 
 # The image has neither git nor .git: receipts name the commit that the builder names.
 ARG SIGNALBOX_GIT_SHA=unknown
-ENV PYTHONPATH=/opt/signalbox:/opt/signalbox/config \
+ENV PYTHONPATH=/opt/signalbox:/opt/signalbox/config:/opt/signalbox/plugins \
     PYTHONUNBUFFERED=1 \
     SIGNALBOX_GIT_SHA=$SIGNALBOX_GIT_SHA
 USER signalbox

@@ -164,7 +164,7 @@ class Settings:
             "SPARK_LOCAL_IP": HOST,
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "config"))),
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "config", ROOT / "plugins"))),
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), self._caller.get("PATH", os.defpath))),
             "PYTHONUNBUFFERED": "1",
         }

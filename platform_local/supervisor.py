@@ -168,6 +168,9 @@ class Platform:
         self._migrate(environ)
         self._launch(*AIRFLOW_COMPONENTS)
         self._wait(*beside, *AIRFLOW_COMPONENTS)
+        # Not before: what is still on its way up is not broken.
+        self._launch("watch")
+        self._wait("watch")
         api = AirflowApi(self.settings)
         api.ensure_pools()
         if world:

@@ -1,1 +1,1 @@
-"""The only code that knows Airflow: cadences, house rules, the building blocks of a DAG file, engines, alerts."""
+"""The only code that knows Airflow: cadences, house rules, the building blocks of a DAG file, engines, alerts; and the watch."""

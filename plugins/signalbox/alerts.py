@@ -1,4 +1,4 @@
-"""The first plain message: one to Slack for each task that fails for good. It must never fail a task itself.
+"""Plain messages to Slack: one for each task that fails for good, and what the watch has to say. They must never fail a task.
 
 The text is made in Python and holds nothing that Slack would act on: a rule's sentence may quote the data.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECTION = "slack_default"
 DEFAULT_CHANNEL = "#signalbox"
-LONGEST_SENTENCE = 2000
+LONGEST_LINE = 2000
 TIMEOUT_S = 10
 
 log = logging.getLogger(__name__)
@@ -28,20 +28,23 @@ def task_failed(context: "Context") -> None:
     ti = context["ti"]
     error = context.get("exception")
     sentence = str(error) if error else "The task ended without a word: it was killed, or its worker was lost."
-    _deliver(_message(f"{ti.dag_id} · {ti.task_id} failed", context, sentence, f"Log: {ti.log_url}"))
+    _tell_of_run(f"{ti.dag_id} · {ti.task_id} failed", context, sentence, f"Log: {ti.log_url}")
 
 
 def run_timed_out(context: "Context") -> None:
     """DAG callback: a run that overran its time limit; a run that is red for a task's sake has had its message."""
     if context.get("reason") == "timed_out":
         dag = context["dag"]
-        _deliver(_message(f"{dag.dag_id} ran out of time", context, f"The run took longer than {dag.dagrun_timeout}."))
+        _tell_of_run(f"{dag.dag_id} ran out of time", context, f"The run took longer than {dag.dagrun_timeout}.")
 
 
-def _message(title: str, context: "Context", sentence: str, *more: str) -> str:
-    why = _capped(_inert(sentence), LONGEST_SENTENCE)
-    rest = (f"Window: {_window(context)}", f"Run: {context['run_id']}", *more)
-    return "\n".join((_inert(title), why, *map(_inert, rest)))
+def _tell_of_run(title: str, context: "Context", sentence: str, *more: str) -> None:
+    tell(title, sentence, f"Window: {_window(context)}", f"Run: {context['run_id']}", *more)
+
+
+def tell(title: str, *lines: str) -> bool:
+    """Send one message; whether Slack took it."""
+    return _deliver("\n".join(_capped(_inert(line), LONGEST_LINE) for line in (title, *lines)))
 
 
 def _inert(text: str) -> str:
@@ -67,7 +70,7 @@ def _window(context: "Context") -> str:
         return "none"
 
 
-def _deliver(text: str) -> None:
+def _deliver(text: str) -> bool:
     from airflow.providers.slack.hooks.slack import SlackHook
 
     try:
@@ -77,5 +80,8 @@ def _deliver(text: str) -> None:
         hook.call("chat.postMessage", json={**message, "unfurl_links": False, "unfurl_media": False})
     except AirflowNotFoundException:
         log.warning("No connection %s, so this went to nobody: %s", CONNECTION, text)
+        return False
     except Exception:
         log.exception("Slack did not take this message: %s", text)
+        return False
+    return True

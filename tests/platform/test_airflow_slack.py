@@ -81,7 +81,7 @@ def test_text_from_data_mentions_nobody_and_marks_nothing_up(slack):
 def test_a_long_sentence_is_cut_and_the_log_link_stays(slack):
     alerts.task_failed(failure("<x>" * 20_000))
     lines = text_of(slack).splitlines()
-    assert len(lines[1]) == alerts.LONGEST_SENTENCE
+    assert len(lines[1]) == alerts.LONGEST_LINE
     assert lines[-1] == f"Log: {LOG_URL}"
 
 

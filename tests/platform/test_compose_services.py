@@ -28,6 +28,7 @@ from platform_local import jars, java, processes
 from platform_local.environment import ROOT, SECRETS, read_env_file
 from platform_local.ports import HOST, free_port
 from platform_local.postgres import Cluster
+from platform_local.slack_standin import slack_standin
 from spark_jobs.common.sizes import size_of
 from tests.conftest import unavailable
 from tests.platform.compose import container_ports, services
@@ -252,6 +253,14 @@ def test_connect_makes_a_table_in_the_store_that_the_thrift_server_shows_and_can
     assert answer.stdout.split().count("42") == 2, answer.stdout + answer.stderr
     assert list(Path(machine.paths["/var/lib/store"]).glob("warehouse/lake/proof/seen/data/*.parquet")) != []
     assert "cannot execute DELETE in a read-only transaction" in answer.stderr
+
+
+def test_the_watch_can_tell_slack_with_the_little_that_it_is_given(machine):
+    script = "from signalbox import alerts; raise SystemExit(not alerts.tell('Airflow does not work', 'scheduler'))"
+    with slack_standin() as slack:
+        environ = machine.environ("watch") | {"AIRFLOW_CONN_SLACK_DEFAULT": slack.connection()}
+        subprocess.run([sys.executable, "-c", script], env=environ, cwd=machine.folder, check=True, timeout=90)
+    assert [message["text"] for message in slack.messages] == ["Airflow does not work\nscheduler"]
 
 
 def test_no_secret_stands_on_a_command_line(machine):

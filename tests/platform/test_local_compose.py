@@ -15,7 +15,7 @@ from tests.platform.compose import config, container_ports, services
 
 SERVERS = {
     *("postgres", "store", "spark-master", "spark-worker-1", "spark-worker-2", "connect", "thrift"),
-    *("api-server", "scheduler", "dag-processor", "triggerer"),
+    *("api-server", "scheduler", "dag-processor", "triggerer", "watch"),
 }
 EXAMPLE = read_env_file(ROOT / ".env.example")
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -72,6 +72,13 @@ def test_only_the_ui_and_the_thrift_server_are_open_and_to_this_machine_only(res
 def test_spark_and_the_store_are_told_no_secret_of_airflow(resolved):
     told = {name for name, service in resolved.items() if "AIRFLOW__CORE__FERNET_KEY" in service["environment"]}
     assert told == {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
+
+
+def test_what_may_fail_and_what_watches_it_know_where_slack_is(filled, tmp_path):
+    filled.write_text(filled.read_text() + "AIRFLOW_CONN_SLACK_DEFAULT=slack://:some-token@\n")
+    resolved = services(filled, tmp_path)
+    told = {name for name, s in resolved.items() if s["environment"].get("AIRFLOW_CONN_SLACK_DEFAULT")}
+    assert told == {"api-server", "scheduler", "dag-processor", "triggerer", "watch"}
 
 
 def test_every_address_is_that_of_a_service_and_its_port(resolved):

@@ -92,7 +92,7 @@ def world(tmp_path_factory):
 
 def test_it_says_what_became_healthy_and_where_to_sign_in(world):
     beside = ("postgres", "connect", "slack", "world", "housekeeper")
-    for component in (*beside, "api-server", "scheduler", "dag-processor", "triggerer"):
+    for component in (*beside, "api-server", "scheduler", "dag-processor", "triggerer", "watch"):
         assert re.search(rf"^  {component} +healthy +\d+\.\d s$", world.said, re.MULTILINE)
     password = read_env_file(world.folder / "env")["SIGNALBOX_UI_PASSWORD"]
     assert f"http://127.0.0.1:{world.ports['SIGNALBOX_API_PORT']}   user admin   password {password}" in world.said
