@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from expectations.inventory import histories, inv_backtest, inv_backtest_segments
 from expectations.inventory.methods import CURRENT
+from spark_jobs.common.exact import exact_sum
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
@@ -64,12 +65,11 @@ def by_segment(judged: DataFrame) -> DataFrame:
         F.count("*").alias("materials"),
         F.sum("windows").alias("windows"),
         F.sum("covered").alias("covered"),
-        F.round(F.sum("filled"), 6).alias("filled"),
-        F.round(F.sum("demand"), 6).alias("demand"),
+        exact_sum(F.col("filled"), 6).alias("filled"),
+        exact_sum(F.col("demand"), 6).alias("demand"),
         F.sum("stockout_months").alias("stockouts"),
-        # Rounded: a sum of fractions depends on their order in its last digits, and a pick must not.
-        F.round(F.sum("mean_stock"), 6).alias("holding_units"),
-        F.round(F.sum("mean_value"), 6).alias("holding_value"),
+        exact_sum(F.col("mean_stock"), 6).alias("holding_units"),
+        exact_sum(F.col("mean_value"), 6).alias("holding_value"),
     )
     share, n = F.col("covered") / F.col("windows"), F.col("windows")
     centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)

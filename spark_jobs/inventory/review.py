@@ -18,6 +18,7 @@ from expectations.inventory import (
     inv_recommendation,
     inv_stock_policy,
 )
+from spark_jobs.common.exact import exact_sum
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
@@ -83,8 +84,7 @@ def budget(reviewed: DataFrame, window: Window) -> DataFrame:
         .withColumn("criticality", F.coalesce("criticality", F.lit("-")))
         .groupBy("location_id", "criticality")
     )
-    # Rounded: the last digits of a sum of fractions depend on their order.
-    sums = [F.round(F.sum(value), 4).alias(name) for name, value in worth.items()]
+    sums = [exact_sum(value, 4).alias(name) for name, value in worth.items()]
     summed = grouped.agg(F.count("*").alias("materials"), *sums)
     return summed.withColumn("as_of", F.lit(window.business_days("UTC", 0)[-1])).select(*inv_budget.TABLE.column_names)
 

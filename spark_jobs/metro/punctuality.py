@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expectations.metro import kpi_15min, kpi_daily, otp_sensitivity, planned_calls
+from spark_jobs.common.exact import exact_mean
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Stage, Write
 from spark_jobs.common.window import Window
@@ -75,7 +76,7 @@ def measured(calls: DataFrame, key: list[str]) -> DataFrame:
         F.count_if(F.col("counts") & ~F.col("ran")).alias("cancelled"),
         F.count_if(F.col("status") == "NOT_OBSERVED").alias("not_observed"),
         F.count_if(F.col("status") == "PENDING").alias("pending"),
-        F.round(F.avg(ran), 3).alias("deviation_mean_s"),
+        exact_mean(ran, 3).alias("deviation_mean_s"),
         F.median(ran).alias("deviation_median_s"),
         F.percentile(ran, F.lit(0.9)).alias("deviation_p90_s"),
     )

@@ -75,6 +75,15 @@ def test_the_grid_shows_what_a_wider_window_gains(spark: SparkSession) -> None:
     ]
 
 
+def test_a_mean_between_two_milliseconds_is_the_same_in_every_order(spark: SparkSession) -> None:
+    """As sums of doubles these gave 585.700 and 585.701."""
+    deviations = [-14.905, 1223.525, -126.129, 1260.311]
+    for order in (deviations, sorted(deviations)):
+        calls = frame(spark, planned_calls.TABLE, [call(n, deviation_s=d) for n, d in enumerate(order, 1)]).coalesce(1)
+        daily, quarters, _ = transform(calls, window=NIGHT, params=PARAMS)
+        assert listed(daily, "deviation_mean_s") == listed(quarters, "deviation_mean_s") == [(585.701,)]
+
+
 def test_departures_all_still_open_have_no_punctuality(spark: SparkSession) -> None:
     daily, _, _ = build(spark, call(1, "PENDING"))
     assert listed(daily, "planned", "pending", "punctuality") == [(0, 1, None)]
