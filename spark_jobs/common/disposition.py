@@ -57,6 +57,13 @@ def newest_of_each(rows: "DataFrame", table: Table) -> "DataFrame":
     return marked.select(*table.column_names, DROPPED)
 
 
+def landed_order(moment: str) -> "Column":
+    """What ``max_by`` goes by to find a landing table's newest row: of one moment, the first row of the file that landed last."""
+    from pyspark.sql import functions as F
+
+    return F.struct(moment, "landing_file", -F.col("source_row"))
+
+
 def _markable(frame: "DataFrame") -> "DataFrame":
     from pyspark.sql import functions as F
 

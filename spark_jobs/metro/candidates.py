@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from spark_jobs.common.disposition import landed_order
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.scopes import horizon
@@ -59,12 +60,12 @@ def with_changes(calls: DataFrame, changes: DataFrame, window: Window) -> DataFr
     of_call = (
         known.where("stop_sequence IS NOT NULL")
         .groupBy("service_date", "trip_id", "stop_sequence")
-        .agg(F.max_by("_change", "ts").alias("change_of_call"))
+        .agg(F.max_by("_change", landed_order("ts")).alias("change_of_call"))
     )
     of_trip = (
         known.where("stop_sequence IS NULL")
         .groupBy("service_date", "trip_id")
-        .agg(F.max_by("_change", "ts").alias("change_of_trip"))
+        .agg(F.max_by("_change", landed_order("ts")).alias("change_of_trip"))
     )
     joined = calls.join(F.broadcast(of_call), on=["service_date", "trip_id", "stop_sequence"], how="left")
     joined = joined.join(F.broadcast(of_trip), on=["service_date", "trip_id"], how="left")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spark_jobs.common.disposition import landed_order
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.scopes import service_days
@@ -44,7 +45,9 @@ def described(timed: DataFrame, stops: DataFrame, timetable: DataFrame, params: 
     """Station, corridor and whether the train carries passengers."""
     from pyspark.sql import functions as F
 
-    station = stops.groupBy("stop_id").agg(F.max_by("parent_station", "published_ts").alias("parent_station"))
+    station = stops.groupBy("stop_id").agg(
+        F.max_by("parent_station", landed_order("published_ts")).alias("parent_station")
+    )
     corridor = timetable.groupBy(F.col("route_id").alias("_line")).agg(F.max("corridor_group").alias("corridor_group"))
     # Where the track admits one line only, it is right and a wrong number is not.
     line = F.when(F.array_contains("line_ids", F.col("line_id")) | (F.size("line_ids") == 0), F.col("line_id"))

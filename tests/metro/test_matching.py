@@ -10,6 +10,7 @@ import pytest
 from expectations.metro import infra_section, match_state, movements, plan_change, timetable, visits
 from spark_jobs.common.window import Window
 from spark_jobs.metro.assignment import MATCH_COLUMNS
+from spark_jobs.metro.candidates import with_changes
 from spark_jobs.metro.matches import one_to_one
 from spark_jobs.metro.matching import transform
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
@@ -185,6 +186,16 @@ def test_a_plan_change_cancels_at_once_and_one_from_the_future_is_not_known(spar
     for decided, status in ((at("07:50"), "CANCELLED"), (at("08:01"), "PENDING")):
         built = build(spark, [], trip("t", "07:58"), changes=[change | {"ts": decided}], window=AT_EIGHT, params=LIVE)
         assert set(statuses(built).values()) == {status}
+
+
+def test_of_two_plan_changes_of_one_moment_the_one_that_landed_last_counts(spark: SparkSession) -> None:
+    common = {"trip_id": "t", "service_date": DAY, "reason_code": "CREW", "ts": at("07:50")}
+    first = common | {"change": "CANCEL", "landing_file": "2024-03-12/a.parquet"}
+    last = common | {"change": "EXTRA", "landing_file": "2024-03-12/b.parquet"}
+    planned = frame(spark, timetable.TABLE, trip("t", "07:58"))
+    for changes in ([first, last], [last, first]):
+        told = with_changes(planned, frame(spark, plan_change.TABLE, changes).coalesce(1), AT_EIGHT)
+        assert listed(told, "change") == [("EXTRA",)] * 3
 
 
 def test_silence_of_an_interlocking_is_a_gap_when_several_trips_are_missing(spark: SparkSession) -> None:
