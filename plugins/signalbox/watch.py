@@ -9,6 +9,7 @@ It finds Slack in ``AIRFLOW_CONN_SLACK_DEFAULT`` only: a connection of the UI is
 """
 
 import argparse
+import fcntl
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 LOOK_EVERY_S = 60
@@ -97,6 +98,9 @@ def watch(environ: Mapping[str, str]) -> NoReturn:
     health = urljoin(environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"], "/api/v2/monitor/health")
     watching, mark = Watch(health, deadman, _tell), mark_of(environ)
     mark.parent.mkdir(parents=True, exist_ok=True)
+    held = mark.open("w")
+    if not _lock(held):
+        raise SystemExit(f"Another watch looks already: it holds {mark}.")
     print(
         f"Looking at {health} every {LOOK_EVERY_S} s{', and calling SIGNALBOX_DEADMAN_URL' if deadman else ''}.",
         flush=True,
@@ -108,13 +112,25 @@ def watch(environ: Mapping[str, str]) -> NoReturn:
 
 
 def mark_of(environ: Mapping[str, str]) -> Path:
-    """The file that is touched at each look."""
+    """The file that a watch holds locked while it lives, and touches at each look."""
     return Path(environ["SIGNALBOX_HOME"]) / "run" / "watch.looked"
 
 
 def is_fresh(mark: Path, now: float) -> bool:
-    """Whether the last look was less than ``FRESH_S`` seconds ago."""
-    return mark.exists() and now - mark.stat().st_mtime < FRESH_S
+    """Whether a watch lives that has looked less than ``FRESH_S`` seconds ago."""
+    if not mark.exists() or now - mark.stat().st_mtime >= FRESH_S:
+        return False
+    with mark.open() as file:
+        return not _lock(file)
+
+
+def _lock(file: IO[str]) -> bool:
+    """Take the lock that the kernel gives back with the process; False where another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def main() -> int:
@@ -122,7 +138,9 @@ def main() -> int:
         prog="python -m signalbox.watch",
         description="Look at Airflow every minute, and tell Slack when it does not work.",
     )
-    parser.add_argument("--check", action="store_true", help="exit status 0 if a watch has looked within three minutes")
+    parser.add_argument(
+        "--check", action="store_true", help="exit status 0 if a watch lives that has looked within three minutes"
+    )
     if parser.parse_args().check:
         return int(not is_fresh(mark_of(os.environ), time.time()))
     watch(os.environ)

@@ -1,5 +1,6 @@
 """The watch beside Airflow: what it asks, whom it tells, and when it keeps quiet."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -173,12 +174,14 @@ def test_a_dead_mans_service_that_is_away_stops_nothing_and_its_address_is_not_p
     assert "secret-key" not in said
 
 
-def test_a_look_is_fresh_for_three_minutes(tmp_path):
+def test_a_look_is_fresh_for_three_minutes_while_its_watch_lives(tmp_path):
     mark = tmp_path / "watch.looked"
     assert not is_fresh(mark, time.time())
-    mark.touch()
-    assert is_fresh(mark, time.time())
-    assert not is_fresh(mark, time.time() + FRESH_S + 1)
+    with mark.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert is_fresh(mark, time.time())
+        assert not is_fresh(mark, time.time() + FRESH_S + 1)
+    assert not is_fresh(mark, time.time())
 
 
 def command(*arguments: str) -> list[str]:
@@ -201,9 +204,13 @@ def test_as_a_process_it_looks_at_once_and_its_check_says_so(airflow, tmp_path):
     watching = subprocess.Popen(command(), env=given, stdout=subprocess.PIPE, text=True)
     try:
         wait_for(lambda: subprocess.run(command("--check"), env=given, timeout=60).returncode == 0, 60)
+        wait_for(lambda: airflow.calls)
+        second = subprocess.run(command(), env=given, capture_output=True, text=True, timeout=60)
     finally:
-        watching.terminate()
+        watching.kill()
         said, _ = watching.communicate(timeout=60)
+    assert second.stderr == f"Another watch looks already: it holds {tmp_path}/run/watch.looked.\n"
+    assert subprocess.run(command("--check"), env=given, timeout=60).returncode == 1
     assert said == f"Looking at {airflow.base}/api/v2/monitor/health every 60 s, and calling SIGNALBOX_DEADMAN_URL.\n"
     assert airflow.calls == 1
 
