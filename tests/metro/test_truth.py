@@ -52,19 +52,21 @@ def simulated(folder: Path, seeds: Sequence[int], scale: float, numbers: bool = 
 
 
 def landed(spark: SparkSession, folder: Path, table: Table) -> DataFrame:
-    """All files of a landing table, its valid rows."""
+    """All files of a landing table, its valid rows, with where each came from."""
     from pyspark.sql import functions as F
 
     files = sorted(str(path) for path in (folder / "landing" / table.name).rglob("*.parquet"))
-    origin = [] if "source_row" in table.column_names else ["source_file string", "source_row bigint"]
+    places = {"landing_file": "string", "source_file": "string", "source_row": "bigint"}
+    origin = [f"{name} {kind}" for name, kind in places.items() if name not in table.column_names]
     if not files:
         return spark.createDataFrame([], ", ".join([table.ddl(), *origin]))
     raw = spark.read.parquet(*files)
-    here = [F.col("_metadata.file_path").alias("source_file"), F.col("_metadata.row_index").alias("source_row")]
+    file, row = F.col("_metadata.file_path"), F.col("_metadata.row_index")
+    here = [(row if name == "source_row" else file).alias(name) for name in places if name not in table.column_names]
     columns = [
         (F.col(c.name) if c.name in raw.columns else F.lit(None)).cast(c.type).alias(c.name) for c in table.columns
     ]
-    return raw.select(*columns, *(here if origin else [])).where(f"({table.first_broken_rule_sql()}) IS NULL")
+    return raw.select(*columns, *here).where(f"({table.first_broken_rule_sql()}) IS NULL")
 
 
 def run(
