@@ -14,10 +14,10 @@ import json
 import os
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, NoReturn
 from urllib.parse import urljoin, urlsplit
@@ -60,7 +60,9 @@ def ask(health_url: str) -> dict[str, str]:
         with urllib.request.urlopen(health_url, timeout=TIMEOUT_S) as response:
             components = json.load(response)
         states = {name: component["status"] for name, component in components.items()}
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        if "scheduler" not in states:
+            raise ValueError("it says nothing of the scheduler")
+    except (OSError, HTTPException, ValueError, AttributeError, KeyError, TypeError) as error:
         return {"api-server": f"no answer about health ({error})"}
     return {
         name: f"{status or 'never seen'}; last heartbeat {_heartbeat(components[name])}"
@@ -77,7 +79,7 @@ def _call(url: str) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S):
             pass
-    except (OSError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:
         # The address may hold a key, so it is not printed; the service itself raises the alarm.
         print(f"SIGNALBOX_DEADMAN_URL does not answer: {type(error).__name__}", flush=True)
 

@@ -130,7 +130,7 @@ def test_a_second_breakage_is_told_too_and_the_end_of_both_once(watch, airflow, 
     ]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"scheduler": null}', b'{"scheduler": {}}'])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"scheduler": null}', b'{"scheduler": {}}'])
 def test_an_answer_that_is_not_about_health_is_a_broken_api_server(watch, airflow, slack, body):
     airflow.body = body
     watch.look()
