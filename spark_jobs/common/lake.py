@@ -29,9 +29,6 @@ _PROPERTIES = {
     "write.metadata.previous-versions-max": "20",
     "write.parquet.compression-codec": "zstd",
 }
-# Rows of a bucketed table come in any order: a writer a bucket is cheaper than to sort them by bucket. Each holds a row group
-# in memory until it is full, in every task: at Parquet's 128 MB a table of millions of users needs gigabytes.
-_BUCKETED = {"write.spark.fanout.enabled": "true", "write.parquet.row-group-size-bytes": "8388608"}
 # With these, tables in the same buckets are joined bucket by bucket, where they lie. Not for every session: a scan that
 # keeps partitions apart makes a task of each.
 _JOINED_BY_BUCKET = {
@@ -90,8 +87,7 @@ class Lake:
         self._spark.sql(f"CREATE NAMESPACE IF NOT EXISTS {CATALOG}.{pipeline}")
 
     def _create(self, table: Table, name: str, tier: str) -> None:
-        settings = _PROPERTIES | (_BUCKETED if table.replace.bucketed_by else {})
-        properties = ", ".join(f"'{key}'='{value}'" for key, value in settings.items())
+        properties = ", ".join(f"'{key}'='{value}'" for key, value in _PROPERTIES.items())
         partitioned = f"PARTITIONED BY ({table.partitioning(tier)})" if table.partitioning(tier) else ""
         self._spark.sql(
             f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl()}) USING iceberg {partitioned} "

@@ -3,7 +3,8 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _REACH_SECONDS = 5
+_ENDED_OUT_OF_MEMORY = 52  # org.apache.spark.util.SparkExitCode.OOM
+_MORE_MEMORY = (
+    "Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=4g) and run this step again. "
+    "What was released before is untouched."
+)
 
 
 @contextmanager
@@ -31,11 +37,38 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
     except Exception as error:
         if remote:
             _require_alive(remote, spark)
+        elif _out_of_memory(error):
+            raise TryAgain(_MORE_MEMORY) from error
         if not isinstance(error, Blocked | Settled | TryAgain):
             # Of an S3 that does not answer Spark says that a table cannot be found.
             s3.require_warehouse(os.environ)
         raise
     finally:
+        _stop(spark)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether Spark's Java ran out of memory: it then ends itself at once, and what is under way fails for want of an answer."""
+    from py4j.protocol import Py4JNetworkError
+    from pyspark import SparkContext
+
+    with suppress(Exception):  # What an error of Java says, Java itself is asked for.
+        said = str(error)
+        if not isinstance(error, ConnectionError | Py4JNetworkError):
+            return "java.lang.OutOfMemoryError" in said
+    java = getattr(
+        SparkContext._gateway, "proc", None
+    )  # Under spark-submit Java began Python, and not the other way round.
+    with suppress(TimeoutExpired):
+        return java is not None and java.wait(_REACH_SECONDS) == _ENDED_OUT_OF_MEMORY
+    return False
+
+
+def _stop(spark: "SparkSession") -> None:
+    """End a session. One whose Java is gone has ended, and why is told by the error under way."""
+    from py4j.protocol import Py4JError
+
+    with suppress(ConnectionError, Py4JError):
         spark.stop()
 
 

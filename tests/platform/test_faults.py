@@ -3,6 +3,8 @@
 The steps that suffer run as processes of their own, most of them as clients of one Connect server.
 """
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import psutil
 import psycopg2
 import pytest
 
+from platform_local.environment import ROOT
 from platform_local.jars import spark_home
 from platform_local.postgres import Cluster
 from spark_jobs.common.lake import WriteDisturbed
@@ -204,6 +207,25 @@ def test_a_full_disk_is_one_sentence_and_the_old_version_stays(scene: Scene) -> 
     scene.release(scene.open("new"))
     starve("serve", "mid_serve")
     assert scene.seen() == ([NEW], [OLD])
+
+
+# -- too little memory -----------------------------------------------------------------------------------------
+
+# One array of three gigabytes in a heap of two.
+STARVED = """
+from spark_jobs.common.session import spark_session
+with spark_session("starved", "nightly") as spark:
+    spark.range(1).selectExpr("size(sequence(id, id + 400000000))").collect()
+"""
+
+
+def test_a_spark_that_runs_out_of_memory_is_one_sentence(lake_home: Path) -> None:
+    answer = subprocess.run([sys.executable, "-c", STARVED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines()[-1].endswith(
+        "TryAgain: Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=4g) and run this step again. "
+        "What was released before is untouched."
+    )
 
 
 # -- what Connect looks at again for every action --------------------------------------------------------------
