@@ -56,9 +56,8 @@ def _out_of_memory(error: Exception) -> bool:
         said = str(error)
         if not isinstance(error, ConnectionError | Py4JNetworkError):
             return "java.lang.OutOfMemoryError" in said
-    java = getattr(
-        SparkContext._gateway, "proc", None
-    )  # Under spark-submit Java began Python, and not the other way round.
+    # Under spark-submit Java began Python, and not the other way round.
+    java = getattr(SparkContext._gateway, "proc", None)
     with suppress(TimeoutExpired):
         return java is not None and java.wait(_REACH_SECONDS) == _ENDED_OUT_OF_MEMORY
     return False
