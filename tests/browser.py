@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from platform_local.airflow_api import Run
 
@@ -24,21 +24,28 @@ class Seen:
 
 
 @contextmanager
-def chromium(viewport: ViewportSize = LAPTOP) -> Iterator[Page]:
-    """An empty page in a browser of its own."""
+def started() -> Iterator[Browser]:
+    """A browser without a page; while it runs, its thread has an event loop and can run no other."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGS)
         try:
-            yield browser.new_page(viewport=viewport)
+            yield browser
         finally:
             browser.close()
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Seen]:
-    """The file in Chromium on a small phone, its charts drawn."""
-    with chromium(SMALL_PHONE) as page:
-        found = Seen(page)
+def chromium(viewport: ViewportSize = LAPTOP) -> Iterator[Page]:
+    """An empty page in a browser of its own."""
+    with started() as browser:
+        yield browser.new_page(viewport=viewport)
+
+
+@contextmanager
+def opened(path: Path, browser: Browser) -> Iterator[Seen]:
+    """The file in Chromium on a small phone, its charts drawn; nothing is left of earlier pages."""
+    with browser.new_context(viewport=SMALL_PHONE) as context:
+        found = Seen(context.new_page())
         found.page.on("request", lambda request: found.requests.append(request.url))
         found.page.on("console", lambda message: found.problems.append(message.text))
         found.page.on("pageerror", lambda error: found.problems.append(str(error)))

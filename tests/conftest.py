@@ -16,6 +16,7 @@ from tests import airflow_settings  # noqa: F401 -- settles Airflow's home befor
 from tests.spark_settings import INTERPRETED
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
     from pyspark.sql import SparkSession
 
 
@@ -31,6 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long = [item for item in items if item.get_closest_marker("long")]
     long.sort(key=lambda item: item.path, reverse=True)
     items[:] = long + [item for item in items if not item.get_closest_marker("long")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """One Chromium for the tests of a file; not for longer, see `started`."""
+    from tests.browser import started
+
+    with started() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from expectations.audience import air_index, air_run_audit, air_trend, pixels, segments, statuses
 from spark_jobs.__main__ import main
@@ -279,11 +279,11 @@ def test_the_file_beside_the_page_holds_the_whole_index_in_full_precision(tmp_pa
 
 
 @pytest.mark.browser
-def test_a_reader_moves_the_slider_and_picks_a_hostile_pixel(tmp_path: Path) -> None:
+def test_a_reader_moves_the_slider_and_picks_a_hostile_pixel(browser: Browser, tmp_path: Path) -> None:
     hostile = {"pixel_id": "shop", "pixel_name": HOSTILE, "advertiser_id": LONG}
     read = marts(pixels=[ROWS["pixels"][0], hostile])
     main(["report", "audience", "--tables", str(read.export(tmp_path)), "--out", str(tmp_path)])
-    with opened(tmp_path / "audience.html") as seen:
+    with opened(tmp_path / "audience.html", browser) as seen:
         bars = seen.page.locator("#chart-2 svg .mark-rect.role-mark path")
         tiles = seen.page.locator("#chart-3 svg .mark-rect.role-mark path")
         assert (bars.count(), tiles.count()) == (4, 4)

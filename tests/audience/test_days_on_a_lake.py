@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from spark_jobs.common.inputs import state_before
 from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.window import Window
 from tests.audience.steps import FIRST, listed_state, simulated, window_of
@@ -39,6 +40,12 @@ def run(lake: PipelineLake, day: date, *overrides: str) -> dict[str, str]:
     return lake.run("nightly", window_of(day, day), overrides=overrides)
 
 
+def gone_on_from(lake: PipelineLake, window: Window, state_from: str = "") -> int | None:
+    """The snapshot that a run of the window would go on from: what `udb` asks for, without the stages that come before it."""
+    with lake.opened("nightly", window) as run:
+        return state_before(lake.ledger, run, UDB, state_from)
+
+
 def tags(lake: PipelineLake) -> dict[str, int]:
     """The state's tags and `main`, with their snapshots."""
     rows = lake.spark.sql(f"SELECT name, snapshot_id FROM {UDB}.refs WHERE type = 'TAG' OR name = 'main'").collect()
@@ -57,7 +64,8 @@ def three_days(lake: PipelineLake) -> dict[str, dict[str, str]]:
 
 def test_a_first_day_that_is_not_declared_is_blocked_in_words(lake: PipelineLake) -> None:
     with pytest.raises(Blocked, match=r"no state of audience at 2024-01-01 00:00Z.*state_from=2024-01-01"):
-        run(lake, FIRST)
+        gone_on_from(lake, window_of(FIRST, FIRST))
+    assert gone_on_from(lake, window_of(FIRST, FIRST), FIRST.isoformat()) is None
 
 
 def test_each_day_has_its_tag_and_main_is_at_the_newest(
@@ -78,8 +86,10 @@ def test_an_empty_day_keeps_the_users_and_moves_the_day_on(
 
 
 def test_a_missing_day_is_blocked_in_words(lake: PipelineLake, three_days: dict[str, dict[str, str]]) -> None:
+    fifth = FOURTH + timedelta(days=1)
     with pytest.raises(Blocked, match="no state of audience at 2024-01-05 00:00Z: the day before it is not released"):
-        run(lake, FOURTH + timedelta(days=1))
+        gone_on_from(lake, window_of(fifth, fifth))
+    assert gone_on_from(lake, window_of(FOURTH, FOURTH)) == tags(lake)["main"]
 
 
 def test_a_window_that_is_not_one_whole_day_is_blocked_in_words(
@@ -88,7 +98,7 @@ def test_a_window_that_is_not_one_whole_day_is_blocked_in_words(
     days, noon = window_of(SECOND, THIRD), timedelta(hours=12)
     for window, words in ((days, "covers one day"), (Window(days.start, days.start + noon), "by whole UTC days")):
         with pytest.raises(Blocked, match=words):
-            lake.run("nightly", window)
+            gone_on_from(lake, window)
 
 
 def test_the_newest_day_run_again_gives_the_same_content(

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from adbc_driver_postgresql import dbapi
+from playwright.sync_api import Browser
 from signalbox.stages import WriteReport
 
 from expectations.inventory import (
@@ -305,9 +306,9 @@ def test_the_task_writes_the_same_report_from_the_served_marts(served: Path, tmp
 
 
 @pytest.mark.browser
-def test_a_browser_draws_every_chart_and_asks_for_nothing_else(tmp_path: Path) -> None:
+def test_a_browser_draws_every_chart_and_asks_for_nothing_else(browser: Browser, tmp_path: Path) -> None:
     main(["report", "inventory", "--tables", str(marts().export(tmp_path)), "--out", str(tmp_path)])
-    with opened(tmp_path / "inventory.html") as seen:
+    with opened(tmp_path / "inventory.html", browser) as seen:
         # A mark whose place is not a number is a mistake in the chart that Vega does not report.
         misplaced = seen.page.locator(".chart :is([d*=NaN], [transform*=NaN])")
         assert (seen.page.locator(".chart svg").count(), misplaced.count()) == (10, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from platform_local.postgres import Cluster
 from spark_jobs.__main__ import main
@@ -42,12 +42,18 @@ def hostile_page() -> str:
     )
 
 
-@pytest.fixture
-def seen(tmp_path: Path) -> Iterator[Seen]:
-    """The hostile page as opened in Chromium on a phone."""
-    path = tmp_path / "hostile.html"
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the hostile page."""
+    path = tmp_path_factory.mktemp("hostile") / "hostile.html"
     path.write_text(hostile_page(), encoding="utf-8")
-    with opened(path) as found:
+    return path
+
+
+@pytest.fixture
+def seen(browser: Browser, hostile: Path) -> Iterator[Seen]:
+    """The hostile page as opened in Chromium on a phone."""
+    with opened(hostile, browser) as found:
         yield found
 
 
@@ -107,8 +113,8 @@ def test_a_chart_says_in_words_what_it_shows(seen: Seen) -> None:
     assert label == "Units by material. Longer is more. The table below holds its figures."
 
 
-def test_the_policy_allows_neither_network_nor_unknown_scripts_nor_eval() -> None:
-    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', hostile_page())
+def test_the_policy_allows_neither_network_nor_unknown_scripts_nor_eval(hostile: Path) -> None:
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', hostile.read_text(encoding="utf-8"))
     assert policy
     rules = dict(rule.strip().split(" ", 1) for rule in policy[1].replace("&#x27;", "'").split(";"))
     assert {name: re.sub(r"sha256-[^']+", "hash", value) for name, value in rules.items()} == {
@@ -151,12 +157,12 @@ def filtered(name: str, rows: pd.DataFrame) -> Section:
 
 
 @pytest.mark.browser
-def test_a_control_moves_in_all_charts_and_picks_the_rows_of_their_tables(tmp_path: Path) -> None:
+def test_a_control_moves_in_all_charts_and_picks_the_rows_of_their_tables(browser: Browser, tmp_path: Path) -> None:
     rows = pd.DataFrame({"material": ["a", "b", HOSTILE], "units": [1.0, 2.0, 3.0]})
     path = tmp_path / "filtered.html"
     made = page("Parts", "", [filtered("One", rows), filtered("Two", rows)], date(2024, 2, 9))
     path.write_text(made, encoding="utf-8")
-    with opened(path) as seen:
+    with opened(path, browser) as seen:
         tables = seen.page.locator("summary")
         assert tables.all_inner_texts() == ["Table (rows that match: 2 of 3)"] * 2
         seen.page.locator("#chart-1 input[type=range]").fill("0")
