@@ -8,6 +8,7 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib import resources
@@ -88,6 +89,7 @@ def _json(value: Any) -> str:
     return text
 
 
+@cache
 def _bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script; none of it ends a script element, which the browser test proves."""
     import vl_convert
