@@ -25,6 +25,8 @@ def transform(adds: DataFrame, visits: DataFrame, *, window: Window, params: Aud
 
     of_run = F.col("arrival_day").isin(window.business_days("UTC", 0))
     told = _told(adds.where(of_run), "segment_id", True).unionByName(_told(visits.where(of_run), "pixel_id", False))
+    # All that follows groups within a user: moved once, events need not be moved again for each grouping.
+    told = told.repartition("user_id")
     keep_days = F.when(F.col("is_segment"), MEMBERSHIP_DAYS).otherwise(params.pixel_retention_days)
     return (by_user(spans_of(told, keep_days)).select(*user_days.TABLE.column_names),)
 

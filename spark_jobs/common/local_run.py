@@ -64,7 +64,7 @@ def run_locally(args: argparse.Namespace) -> None:
     params = pipelines.params(args.slug, args.cadence, args.param)
     with private_lake(args.lake) as home:
         landing = Landing(args.landing, home / "staging")
-        for name, value in sized_for(landing.size(), os.environ).items():
+        for name, value in sized_for(landing.size(), args.cadence, os.environ).items():
             os.environ.setdefault(name, value)
         ledger = Ledger.from_environment()
         ledger.migrate()

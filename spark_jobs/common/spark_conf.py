@@ -24,6 +24,9 @@ MANY_ROWS_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=
 JAVA_OPTIONS = f"-XX:TieredStopAtLevel=1 {MANY_ROWS_JAVA_OPTIONS}"
 # Of compressed landing files; a million rows or more. From here on the second compiler saves more than it costs.
 MANY_BYTES = 20_000_000
+# Of compressed landing files, to a partition of a shuffle: about a million rows, whose groups a task can hold in memory.
+PARTITION_BYTES = 10_000_000
+PARTITIONS = 4
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
@@ -54,12 +57,16 @@ def _in_s3(environ: Mapping[str, str]) -> bool:
     return on_s3(environ["SIGNALBOX_WAREHOUSE"])
 
 
-def sized_for(landed_bytes: int, environ: Mapping[str, str]) -> dict[str, str]:
+def sized_for(landed_bytes: int, cadence: str, environ: Mapping[str, str]) -> dict[str, str]:
     """What a session that will read so much from the landing zone wants of its environment, unless that says otherwise."""
     if landed_bytes <= MANY_BYTES:
         return {}
-    memory = {} if environ.get(SIZES) else {"SIGNALBOX_DRIVER_MEMORY": "3g"}
-    return {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, **memory}
+    wanted = {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS}
+    if not environ.get(SIZES):
+        wanted["SIGNALBOX_DRIVER_MEMORY"] = "4g"
+    if adaptive(cadence):  # Spark puts together what turns out to be small.
+        wanted["SIGNALBOX_SHUFFLE_PARTITIONS"] = str(max(PARTITIONS, landed_bytes // PARTITION_BYTES))
+    return wanted
 
 
 def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
@@ -68,12 +75,17 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         **catalog_conf(environ),
         **executor_conf(environ),
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", "4"),
+        "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", str(PARTITIONS)),
         "spark.sql.adaptive.enabled": "true",
+        # A small output that is kept between counting and writing it becomes one file and not one a partition.
+        "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
         # The contracts' row rules are one long CASE; deriving constraints from it takes seconds a plan and finds
         # nothing.
         "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # What Spark keeps and sorts lives in the Parallel collector's old generation, two thirds of the heap, beside a
+        # writer's row groups: the default of 0.6 leaves those too little, and Java ends for want of memory.
+        "spark.memory.fraction": "0.4",
         "spark.python.daemon.module": "spark_jobs.common.python_daemon",
         "spark.ui.enabled": "false",
         # Every query is described for a UI that nobody has: the short way costs a twentieth of a window's CPU less.
@@ -108,13 +120,16 @@ def executor_conf(environ: Mapping[str, str]) -> dict[str, str]:
     return conf
 
 
-def cadence_conf(cadence: str) -> dict[str, str]:
-    """What a session changes for the number of rows that a cadence moves.
-
-    A live window is tens of small queries: to plan each anew after every shuffle costs more than it finds out
-    (docs/decisions/0008-live-windows-without-adaptive-plans.md).
+def adaptive(cadence: str) -> bool:
+    """Whether plans change with what they find. A live window is tens of small queries: to plan each anew after every shuffle
+    costs more than it finds out (docs/decisions/0008-live-windows-without-adaptive-plans.md).
     """
-    return {"spark.sql.adaptive.enabled": "false"} if cadence == "live" else {}
+    return cadence != "live"
+
+
+def cadence_conf(cadence: str) -> dict[str, str]:
+    """What a session changes for the number of rows that a cadence moves."""
+    return {} if adaptive(cadence) else {"spark.sql.adaptive.enabled": "false"}
 
 
 def size_conf(environ: Mapping[str, str], cadence: str, master: str) -> dict[str, str]:

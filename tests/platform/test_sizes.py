@@ -78,8 +78,21 @@ def test_the_drivers_memory_of_one_process_goes_before():
 
 
 def test_many_landed_rows_do_not_overrule_the_setting():
-    assert "SIGNALBOX_DRIVER_MEMORY" in sized_for(10**9, {})
-    assert "SIGNALBOX_DRIVER_MEMORY" not in sized_for(10**9, ENVIRON)
+    assert "SIGNALBOX_DRIVER_MEMORY" in sized_for(10**9, "nightly", {})
+    assert "SIGNALBOX_DRIVER_MEMORY" not in sized_for(10**9, "nightly", ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("landed_mb", "cadence", "partitions"),
+    [
+        pytest.param(19, "nightly", None, id="few rows"),
+        pytest.param(21, "nightly", "4", id="never fewer than a session has anyway"),
+        pytest.param(580, "nightly", "58", id="one for about a million rows"),
+        pytest.param(580, "live", None, id="a live window's plans are not adaptive"),
+    ],
+)
+def test_a_night_of_many_landed_rows_is_cut_into_as_many_more_parts(landed_mb, cadence, partitions):
+    assert sized_for(landed_mb * 10**6, cadence, {}).get("SIGNALBOX_SHUFFLE_PARTITIONS") == partitions
 
 
 def test_the_committed_sizes_are_right_and_nightly_is_the_bigger():
