@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _REACH_SECONDS = 5
+# What a Java that no longer answers still needs to end: it deletes its temporary files first.
+_END_SECONDS = 30
 _ENDED_OUT_OF_MEMORY = 52  # org.apache.spark.util.SparkExitCode.OOM
 _MORE_MEMORY = (
     "Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=4g) and run this step again. "
@@ -59,7 +61,7 @@ def _out_of_memory(error: Exception) -> bool:
     # Under spark-submit Java began Python, and not the other way round.
     java = getattr(SparkContext._gateway, "proc", None)
     with suppress(TimeoutExpired):
-        return java is not None and java.wait(_REACH_SECONDS) == _ENDED_OUT_OF_MEMORY
+        return java is not None and java.wait(_END_SECONDS) == _ENDED_OUT_OF_MEMORY
     return False
 
 

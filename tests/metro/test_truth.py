@@ -165,6 +165,7 @@ def test_a_live_window_knows_what_left_half_an_hour_ago(spark: SparkSession, thi
     assert score["departure_mae_s"] <= 5.0
 
 
+@pytest.mark.heavy
 def test_without_any_run_number_trains_are_still_told_apart(spark: SparkSession, tmp_path: Path) -> None:
     unnamed = simulated(tmp_path / "day", [4], SCALE, numbers=False)
     score = scored(run(spark, unnamed, NIGHT, {"else": NIGHTLY}, tmp_path / "built"), unnamed)
