@@ -5,6 +5,7 @@ stays flat, and what the platform uses of a core while there is nothing to do.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,12 +81,12 @@ def measure(settings: Settings, windows: int) -> None:
     platform.up(pick_ports=True, world=True)
     print(f"healthy after {time.monotonic() - began:.0f} s (bar: {HEALTHY_WITHIN_S} s)", flush=True)
     try:
-        api = AirflowApi(settings)
+        api, environ = AirflowApi(settings), settings.environment()
         _await_night(api)
         print(
             f"\n{'window (UTC)':<14}{'landed → served':>16}  {'run':<10}{'memory before':>15}{'after':>10}{'idle CPU':>12}"
         )
-        watched = [_watch(settings, platform, api) for _ in range(windows)]
+        watched = [_watch(environ, platform, api) for _ in range(windows)]
         _report(watched)
     finally:
         platform.down()
@@ -122,7 +123,7 @@ def _await_night(api: AirflowApi) -> None:
         time.sleep(5)
 
 
-def _watch(settings: Settings, platform: Platform, api: AirflowApi) -> Watched:
+def _watch(environ: Mapping[str, str], platform: Platform, api: AirflowApi) -> Watched:
     """Wait for the next window's end, for its marts, and for the end of the idle time after it."""
     end = datetime.fromtimestamp((time.time() // WINDOW.total_seconds() + 1) * WINDOW.total_seconds(), UTC)
     _sleep_until(end - timedelta(seconds=AROUND_S))
@@ -130,7 +131,7 @@ def _watch(settings: Settings, platform: Platform, api: AirflowApi) -> Watched:
     run_key, served_s = "", None
     while served_s is None and datetime.now(UTC) < end + WINDOW - timedelta(seconds=3 * AROUND_S):
         time.sleep(POLL_S)
-        run_key, served_s = _served(settings, end)
+        run_key, served_s = _served(environ, end)
     after = Sample.of(platform)
     time.sleep(AROUND_S)
     quiet = Sample.of(platform)
@@ -147,16 +148,16 @@ def _watch(settings: Settings, platform: Platform, api: AirflowApi) -> Watched:
     return watched
 
 
-def _served(settings: Settings, end: datetime) -> tuple[str, float | None]:
+def _served(environ: Mapping[str, str], end: datetime) -> tuple[str, float | None]:
     """The run that served the window that ends then, and the seconds since its last landing file."""
-    url = settings.environment()["SIGNALBOX_LEDGER_URL"].replace("+psycopg2", "")
+    url = environ["SIGNALBOX_LEDGER_URL"].replace("+psycopg2", "")
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(SERVED, (end,))
         found = cursor.fetchone()
     connection.close()
     if found is None:
         return "", None
-    return found[0], found[1].timestamp() - _landed_at(Path(settings.environment()["SIGNALBOX_LANDING"]), end - WINDOW)
+    return found[0], found[1].timestamp() - _landed_at(Path(environ["SIGNALBOX_LANDING"]), end - WINDOW)
 
 
 def _landed_at(landing: Path, slot: datetime) -> float:
