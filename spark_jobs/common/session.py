@@ -20,7 +20,7 @@ _REACH_SECONDS = 5
 _END_SECONDS = 30
 _ENDED_OUT_OF_MEMORY = 52  # org.apache.spark.util.SparkExitCode.OOM
 _MORE_MEMORY = (
-    "Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=4g) and run this step again. "
+    "Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=6g) and run this step again. "
     "What was released before is untouched."
 )
 

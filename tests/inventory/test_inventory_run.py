@@ -235,7 +235,7 @@ def test_a_later_night_tells_what_is_left_out_once(first: Published, second: Pub
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("parts", [20, pytest.param(200, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("parts", [60, pytest.param(200, marks=pytest.mark.heavy)])
 def test_the_outside_check_agrees_with_the_exported_reorder_points(real_data: Path, tmp_path: Path, parts: int) -> None:
     """By bootstrap; the exact mode is held against all 5,018 known answers in test_real_histories.py."""
     wide = pd.read_csv(real_data / "inventory" / "carparts.csv", dtype=str).dropna().sample(parts, random_state=1)

@@ -223,7 +223,7 @@ def test_a_spark_that_runs_out_of_memory_is_one_sentence(lake_home: Path) -> Non
     answer = subprocess.run([sys.executable, "-c", STARVED], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 1
     assert answer.stderr.splitlines()[-1].endswith(
-        "TryAgain: Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=4g) and run this step again. "
+        "TryAgain: Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=6g) and run this step again. "
         "What was released before is untouched."
     )
 
