@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_events, pixel_visits, pixels, segment_adds, segment_events, segments
 from spark_jobs.common.disposition import DROPPED, drop_later_copies, drop_where
+from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
 from spark_jobs.common.window import Window
 
@@ -68,8 +69,10 @@ def once(rows: DataFrame) -> DataFrame:
     key = [F.col("arrival_day"), F.col("event_id")]
     hashed = rows.withColumn("_key", F.xxhash64(*key))
     # Few events land again. They are looked for by hash, so that all others need not be moved and sorted.
-    again = F.broadcast(hashed.groupBy("_key").count().where("count > 1").select("_key"))
-    alone, doubtful = (hashed.join(again, on="_key", how=how).drop("_key") for how in ("left_anti", "left_semi"))
+    again = computed_once(hashed.groupBy("_key").count().where("count > 1").select("_key"))
+    alone, doubtful = (
+        hashed.join(F.broadcast(again), on="_key", how=how).drop("_key") for how in ("left_anti", "left_semi")
+    )
     return alone.unionByName(
         drop_later_copies(doubtful, key, ["ts", "landing_file", "source_row"]), allowMissingColumns=True
     )

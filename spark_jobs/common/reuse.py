@@ -25,8 +25,8 @@ def computed_once(frame: "DataFrame") -> "DataFrame":
 
 
 def is_kept(frame: "DataFrame") -> bool:
-    """Whether the rows of a frame are cached already, or will be at its first use."""
-    return frame.storageLevel.useMemory
+    """Whether this frame itself is computed once in the present build."""
+    return any(frame is one for one in _kept.get() or ())
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
     )
     spark = _connect(remote) if remote else _local(name, cadence)
     try:
-        for key, value in {"spark.sql.session.timeZone": "UTC", **cadence_conf(cadence)}.items():
+        for key, value in {"spark.sql.session.timeZone": "UTC", **cadence_conf(cadence, os.environ)}.items():
             spark.conf.set(key, value)
         yield spark
     except Exception as error:

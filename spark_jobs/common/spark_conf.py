@@ -27,6 +27,11 @@ MANY_BYTES = 20_000_000
 # Of compressed landing files, to a partition of a shuffle: about a million rows, whose groups a task can hold in memory.
 PARTITION_BYTES = 10_000_000
 PARTITIONS = 4
+# A live window's rows fit into any one task, and each partition is one task more for each of its many small queries.
+LIVE_PARTITIONS = 2
+# Generated classes. A live window generates more than a thousand, the same ones as the window before; Spark keeps a hundred
+# unless told otherwise, and so compiles them all anew.
+GENERATED_CLASSES = 4000
 
 
 def catalog_conf(environ: Mapping[str, str]) -> dict[str, str]:
@@ -77,6 +82,7 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", str(PARTITIONS)),
         "spark.sql.adaptive.enabled": "true",
+        "spark.sql.codegen.cache.maxEntries": str(GENERATED_CLASSES),
         # A small output that is kept between counting and writing it becomes one file and not one a partition.
         "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",
         # The contracts' row rules are one long CASE; deriving constraints from it takes seconds a plan and finds
@@ -127,9 +133,12 @@ def adaptive(cadence: str) -> bool:
     return cadence != "live"
 
 
-def cadence_conf(cadence: str) -> dict[str, str]:
+def cadence_conf(cadence: str, environ: Mapping[str, str]) -> dict[str, str]:
     """What a session changes for the number of rows that a cadence moves."""
-    return {} if adaptive(cadence) else {"spark.sql.adaptive.enabled": "false"}
+    if adaptive(cadence):
+        return {}
+    partitions = environ.get("SIGNALBOX_SHUFFLE_PARTITIONS", str(LIVE_PARTITIONS))
+    return {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": partitions}
 
 
 def size_conf(environ: Mapping[str, str], cadence: str, master: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from platform_local.components import serve_connect
 from platform_local.environment import ROOT, read_env_file
 from spark_jobs.common.sizes import size_of
-from spark_jobs.common.spark_conf import size_conf, sized_for
+from spark_jobs.common.spark_conf import cadence_conf, size_conf, sized_for
 
 SIZES = {
     "live": {"driver_memory": "1g", "executor_instances": 1, "executor_cores": 1, "executor_memory": "512m"},
@@ -93,6 +93,18 @@ def test_many_landed_rows_do_not_overrule_the_setting():
 )
 def test_a_night_of_many_landed_rows_is_cut_into_as_many_more_parts(landed_mb, cadence, partitions):
     assert sized_for(landed_mb * 10**6, cadence, {}).get("SIGNALBOX_SHUFFLE_PARTITIONS") == partitions
+
+
+@pytest.mark.parametrize(
+    ("cadence", "environ", "partitions"),
+    [
+        ("live", {}, "2"),
+        ("live", {"SIGNALBOX_SHUFFLE_PARTITIONS": "16"}, "16"),
+        ("nightly", {"SIGNALBOX_SHUFFLE_PARTITIONS": "16"}, None),
+    ],
+)
+def test_a_live_window_is_cut_into_few_parts_unless_the_setting_says_otherwise(cadence, environ, partitions):
+    assert cadence_conf(cadence, environ).get("spark.sql.shuffle.partitions") == partitions
 
 
 def test_the_committed_sizes_are_right_and_nightly_is_the_bigger():
