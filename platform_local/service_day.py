@@ -9,10 +9,13 @@ from datetime import UTC, date, datetime
 
 from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem
+from spark_jobs.common.spark_conf import JAVA_OPTIONS
 
 SERVICE_DATE = date(2024, 3, 12)
 # No schedule goes on after the day; runs that are asked for are all there is.
 SCHEDULE_UNTIL = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
+# Of a platform that plays the day and ends: its Spark server is gone before a second compiler would have paid.
+FOR_MINUTES = {"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat(), "SIGNALBOX_JAVA_OPTIONS": JAVA_OPTIONS}
 SEED = 1
 
 
