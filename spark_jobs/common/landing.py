@@ -8,6 +8,7 @@ import errno
 import os
 import time
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -201,8 +202,9 @@ class Landing:
     def _sweep(self) -> None:
         """Remove what was staged for runs of days ago."""
         for old in self._staging.iterdir() if self._staging.is_dir() else ():
-            if time.time() - old.lstat().st_mtime > _STAGED_FOR_S:
-                old.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # Stages run side by side, and rename what they have staged.
+                if time.time() - old.lstat().st_mtime > _STAGED_FOR_S:
+                    old.unlink()
 
 
 def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
