@@ -29,8 +29,8 @@ PARTITION_BYTES = 10_000_000
 PARTITIONS = 4
 # A live window's rows fit into any one task, and each partition is one task more for each of its many small queries.
 LIVE_PARTITIONS = 2
-# Generated classes. A live window generates more than a thousand, the same ones as the window before; Spark keeps a hundred
-# unless told otherwise, and so compiles them all anew.
+# Generated classes. Most of a live window's are those of the window before; Spark keeps a hundred unless told otherwise, and so
+# compiles them all anew. A night and six windows fill this.
 GENERATED_CLASSES = 4000
 
 

@@ -359,6 +359,28 @@ def test_what_was_staged_for_runs_of_days_ago_is_removed(tmp_path: Path) -> None
     assert len(list((tmp_path / ".staging").iterdir())) == 1
 
 
+def test_what_another_stage_renames_meanwhile_disturbs_nobody(tmp_path: Path) -> None:
+    staging = tmp_path / ".staging"
+    staging.mkdir()
+    ended = threading.Event()
+
+    def stage_without_end() -> None:
+        while not ended.is_set():
+            for n in range(20):
+                (staging / f"{n}.part").touch()
+            for n in range(20):
+                (staging / f"{n}.part").rename(staging / f"{n}.parquet")
+
+    with ThreadPoolExecutor(1) as beside:
+        other = beside.submit(stage_without_end)
+        try:
+            for _ in range(300):
+                assert take(tmp_path).refused == []
+        finally:
+            ended.set()
+    assert other.exception() is None
+
+
 # -- rows ------------------------------------------------------------------------------------------------------
 
 WIDE = Table(
@@ -385,28 +407,6 @@ def rows_of(spark: Any, root: Path, table: Table = WIDE) -> list[Any]:
 
 
 @pytest.mark.spark
-def test_what_another_stage_renames_meanwhile_disturbs_nobody(tmp_path: Path) -> None:
-    staging = tmp_path / ".staging"
-    staging.mkdir()
-    ended = threading.Event()
-
-    def stage_without_end() -> None:
-        while not ended.is_set():
-            for n in range(20):
-                (staging / f"{n}.part").touch()
-            for n in range(20):
-                (staging / f"{n}.part").rename(staging / f"{n}.parquet")
-
-    with ThreadPoolExecutor(1) as beside:
-        other = beside.submit(stage_without_end)
-        try:
-            for _ in range(300):
-                take(tmp_path)
-        finally:
-            ended.set()
-    other.result()
-
-
 def test_csv_and_parquet_give_the_same_rows(spark: Any, tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
