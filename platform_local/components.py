@@ -14,7 +14,7 @@ from platform_local.jars import spark_home
 from platform_local.ports import HOST
 from platform_local.private_file import write_private
 from platform_local.problem import Problem
-from spark_jobs.common.spark_conf import MANY_ROWS_JAVA_OPTIONS, session_conf, size_conf
+from spark_jobs.common.spark_conf import TIERED_JAVA_OPTIONS, session_conf, size_conf
 
 CONNECT_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
 THRIFT_CLASS = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
@@ -78,7 +78,7 @@ def serve_thrift(environ: Mapping[str, str]) -> NoReturn:
 
 def _become_server(name: str, main_class: str, conf: Mapping[str, str], environ: Mapping[str, str]) -> NoReturn:
     # It lives for days, and its windows run the same code every five minutes.
-    environ = {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, **environ}
+    environ = {"SIGNALBOX_JAVA_OPTIONS": TIERED_JAVA_OPTIONS, **environ}
     submit = spark_home() / "bin" / "spark-submit"
     command = [
         str(submit),

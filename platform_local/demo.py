@@ -20,7 +20,7 @@ from platform_local import demo_report
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem
-from platform_local.service_day import FOR_MINUTES, SEED, SERVICE_DATE, land_anew
+from platform_local.service_day import SEED, SERVICE_DATE, for_minutes, land_anew
 from platform_local.supervisor import Platform
 
 LIVE, NIGHTLY = "metro_live", "metro_nightly"
@@ -59,7 +59,7 @@ class Demo:
                 land_anew(self.settings, self.scale)
         runs: list[Run] = []
         with _step("start PostgreSQL, Spark Connect and Airflow"):
-            platform.up(pick_ports=True, extra=FOR_MINUTES)
+            platform.up(pick_ports=True, extra=for_minutes(self.settings))
         try:
             api = AirflowApi(self.settings)
             with _step("read the DAGs"):

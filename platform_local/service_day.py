@@ -9,14 +9,20 @@ from datetime import UTC, date, datetime
 
 from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem
-from spark_jobs.common.spark_conf import JAVA_OPTIONS
+from spark_jobs.common.spark_conf import C1_JAVA_OPTIONS
 
 SERVICE_DATE = date(2024, 3, 12)
 # No schedule goes on after the day; runs that are asked for are all there is.
 SCHEDULE_UNTIL = datetime(2024, 3, 13, 12, 0, tzinfo=UTC)
-# Of a platform that plays the day and ends: its Spark server is gone before a second compiler would have paid.
-FOR_MINUTES = {"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat(), "SIGNALBOX_JAVA_OPTIONS": JAVA_OPTIONS}
 SEED = 1
+
+
+def for_minutes(settings: Settings) -> dict[str, str]:
+    """What a platform is told beside its settings that plays the day and ends: its Spark server is gone before C2, the JVM's second
+    compiler, would have paid.
+    """
+    java_options = settings.environment().get("SIGNALBOX_JAVA_OPTIONS", C1_JAVA_OPTIONS)
+    return {"SIGNALBOX_SCHEDULE_UNTIL": SCHEDULE_UNTIL.isoformat(), "SIGNALBOX_JAVA_OPTIONS": java_options}
 
 
 def forget(settings: Settings) -> None:

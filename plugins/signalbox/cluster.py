@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from signalbox.engines import job_outcomes
 from spark_jobs.common.provenance import code_sha
-from spark_jobs.common.spark_conf import MANY_ROWS_JAVA_OPTIONS, session_conf, size_conf
+from spark_jobs.common.spark_conf import TIERED_JAVA_OPTIONS, session_conf, size_conf
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +39,7 @@ def setting(name: str, meaning: str) -> str:
 def properties(cadence: str, master: str) -> dict[str, str]:
     """The session's Spark properties, without passwords and keys, and without jars and archives of this machine."""
     own = {"SIGNALBOX_CATALOG_PASSWORD": "", "SIGNALBOX_JARS": "", "SIGNALBOX_CLASS_DATA": ""}
-    conf = session_conf({"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS, **os.environ, **own})
+    conf = session_conf({"SIGNALBOX_JAVA_OPTIONS": TIERED_JAVA_OPTIONS, **os.environ, **own})
     conf |= size_conf(os.environ, cadence, master)
     return {key: value for key, value in conf.items() if not _SECRET.search(key)}
 

@@ -16,13 +16,14 @@ from spark_jobs.common.sizes import size_of
 
 CATALOG = "lake"
 CATALOG_PASSWORD = f"spark.sql.catalog.{CATALOG}.jdbc.password"
-# A stage runs dozens of short, ever new plans: the second compiler costs more CPU than its code ever saves. Without
-# it the JVM reserves 48 MB for compiled code, which a Connect server fills within minutes and then dies ("Out of
-# space in CodeCache"). A contract's row rules are one long expression, and so a method of more than 8,000 bytes, which
-# the JVM interprets unless it is told to compile it all the same. A server with both compilers filled 150 MB in six windows.
-MANY_ROWS_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=512m -XX:+UseParallelGC"
-JAVA_OPTIONS = f"-XX:TieredStopAtLevel=1 {MANY_ROWS_JAVA_OPTIONS}"
-# Of compressed landing files; a million rows or more. From here on the second compiler saves more than it costs.
+# With both of the JVM's compilers, C1 and C2: for many rows, and for servers that live for days. A contract's row rules are
+# one long expression, and so a method of more than 8,000 bytes, which the JVM interprets unless it is told to compile it all the
+# same. A server filled 150 MB with compiled code in six windows.
+TIERED_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods -XX:ReservedCodeCacheSize=512m -XX:+UseParallelGC"
+# With C1 only: a stage of few rows runs dozens of short, ever new plans, and C2 costs more CPU than its code ever saves. The JVM
+# would reserve 48 MB for C1's code, which a Connect server fills within minutes and then dies ("Out of space in CodeCache").
+C1_JAVA_OPTIONS = f"-XX:TieredStopAtLevel=1 {TIERED_JAVA_OPTIONS}"
+# Of compressed landing files; a million rows or more. From here on C2 saves more than it costs.
 MANY_BYTES = 20_000_000
 # Of compressed landing files, to a partition of a shuffle: about a million rows, whose groups a task can hold in memory.
 PARTITION_BYTES = 10_000_000
@@ -66,7 +67,7 @@ def sized_for(landed_bytes: int, cadence: str, environ: Mapping[str, str]) -> di
     """What a session that will read so much from the landing zone wants of its environment, unless that says otherwise."""
     if landed_bytes <= MANY_BYTES:
         return {}
-    wanted = {"SIGNALBOX_JAVA_OPTIONS": MANY_ROWS_JAVA_OPTIONS}
+    wanted = {"SIGNALBOX_JAVA_OPTIONS": TIERED_JAVA_OPTIONS}
     if not environ.get(SIZES):
         wanted["SIGNALBOX_DRIVER_MEMORY"] = "3900m"
     if adaptive(cadence):  # Spark puts together what turns out to be small.
@@ -113,7 +114,7 @@ def session_conf(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _driver_java_options(environ: Mapping[str, str]) -> str:
-    options = environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS)
+    options = environ.get("SIGNALBOX_JAVA_OPTIONS", C1_JAVA_OPTIONS)
     # Made on this machine, for its Java: no executor elsewhere has it.
     archive = environ.get("SIGNALBOX_CLASS_DATA")
     return f'{options} "-XX:SharedArchiveFile={archive}"' if archive else options
@@ -125,7 +126,7 @@ def executor_conf(environ: Mapping[str, str]) -> dict[str, str]:
     They compute with the same options, and find our modules and Python where the driver does: a cluster's machines have them
     at the same places. Keys of S3 are not handed on: each machine has its own.
     """
-    conf = {"spark.executor.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", JAVA_OPTIONS)}
+    conf = {"spark.executor.extraJavaOptions": environ.get("SIGNALBOX_JAVA_OPTIONS", C1_JAVA_OPTIONS)}
     if path := environ.get("PYTHONPATH"):
         conf["spark.executorEnv.PYTHONPATH"] = path
     return conf

@@ -14,7 +14,7 @@ import pytest
 from platform_local import jars
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
-from platform_local.service_day import FOR_MINUTES, land_anew
+from platform_local.service_day import for_minutes, land_anew
 from platform_local.slack_standin import SlackStandin, slack_standin
 from platform_local.supervisor import Platform
 from spark_jobs.common.ledger import Ledger
@@ -80,7 +80,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         lend_jars(settings)
         platform = Platform(settings, say=lambda _: None)
         try:
-            platform.up(pick_ports=True, extra=FOR_MINUTES)
+            platform.up(pick_ports=True, extra=for_minutes(settings))
             stack = Stack(settings, slack)
             deadline = time.monotonic() + 120
             while not set(DAGS) <= stack.api.dag_ids():

@@ -4,16 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from platform_local.components import serve_connect
-from platform_local.environment import ROOT, read_env_file
+from platform_local.components import serve_connect, serve_thrift
+from platform_local.environment import ROOT, Settings, read_env_file
+from platform_local.service_day import for_minutes
 from spark_jobs.common.sizes import size_of
-from spark_jobs.common.spark_conf import cadence_conf, size_conf, sized_for
+from spark_jobs.common.spark_conf import TIERED_JAVA_OPTIONS, cadence_conf, size_conf, sized_for
 
 SIZES = {
     "live": {"driver_memory": "1g", "executor_instances": 1, "executor_cores": 1, "executor_memory": "512m"},
@@ -26,6 +29,7 @@ SIZES = {
     },
 }
 ENVIRON = {"SIGNALBOX_SIZES": json.dumps(SIZES)}
+C1 = "-XX:TieredStopAtLevel=1"
 LIVE = {
     "spark.driver.memory": "1g",
     "spark.executor.cores": "1",
@@ -120,15 +124,51 @@ def given(command: list[str]) -> dict[str, str]:
     return dict(value.split("=", 1) for option, value in pairwise(command) if option == "--conf")
 
 
-def test_the_connect_server_is_started_once_with_the_size_of_live(monkeypatch, tmp_path):
-    started: list[list[str]] = []
-    monkeypatch.setattr(os, "execve", lambda program, command, environ: started.append(command))
+@dataclass(frozen=True)
+class Servers:
+    """The environment of the Spark servers of a platform, and what they were started with in place of this process."""
+
+    environ: dict[str, str]
+    started: list[list[str]]
+
+    def properties(self) -> str:
+        return Path(self.environ["SIGNALBOX_SPARK_PROPERTIES"]).read_text()
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Servers:
     places = {"SIGNALBOX_SPARK_PROPERTIES": str(tmp_path / "spark.properties"), "SIGNALBOX_WAREHOUSE": "file:///lake"}
     catalog = {f"SIGNALBOX_CATALOG_{part}": "x" for part in ("URI", "USER", "PASSWORD")}
     connect = {"SIGNALBOX_CONNECT_URL": "sc://localhost:15002", "SIGNALBOX_MASTER": "spark://master:7077"}
-    serve_connect({**ENVIRON, **places, **catalog, **connect})
-    conf = given(started[0])
+    servers = Servers({**ENVIRON, **places, **catalog, **connect}, [])
+    monkeypatch.setattr(os, "execve", lambda program, command, environ: servers.started.append(command))
+    return servers
+
+
+def test_the_connect_server_is_started_once_with_the_size_of_live(servers: Servers) -> None:
+    serve_connect(servers.environ)
+    conf = given(servers.started[0])
     assert {key: conf.get(key) for key in LIVE} == LIVE
+
+
+@pytest.mark.parametrize("serve", [serve_connect, serve_thrift])
+def test_a_server_that_lives_for_days_gets_both_compilers_unless_the_setting_says_otherwise(
+    serve: Callable[[Mapping[str, str]], NoReturn], servers: Servers
+) -> None:
+    serve(servers.environ)
+    assert TIERED_JAVA_OPTIONS in servers.properties()
+    assert C1 not in servers.properties()
+    serve(servers.environ | {"SIGNALBOX_JAVA_OPTIONS": C1})
+    assert C1 in servers.properties()
+
+
+def test_the_demos_server_gets_the_first_compiler_only_unless_the_setting_says_otherwise(tmp_path: Path) -> None:
+    def options(**said: str) -> str:
+        own = {"SIGNALBOX_HOME": str(tmp_path / "home"), "SIGNALBOX_ENV_FILE": str(tmp_path / "env")}
+        return for_minutes(Settings({**os.environ, **own, **said}))["SIGNALBOX_JAVA_OPTIONS"]
+
+    assert C1 in options(SIGNALBOX_JAVA_OPTIONS="")
+    assert options(SIGNALBOX_JAVA_OPTIONS="-Xmx1g") == "-Xmx1g"
 
 
 @pytest.mark.heavy
