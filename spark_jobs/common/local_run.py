@@ -123,7 +123,9 @@ def _export(spark: "SparkSession", released: Release, run: Run, folder: Path) ->
     for name, snapshot in sorted(released.snapshots.items()):
         contract = name.rsplit(".", 1)[1].removesuffix("_live" if run.tier == "live" else "")
         target = folder / f"{contract}.parquet"
+        began = time.monotonic()
         lake.read(name, snapshot).write.mode("overwrite").parquet(f"file://{target.resolve()}")
+        print(f"      {target.name} written in {time.monotonic() - began:.1f} s", flush=True)
     print(f"Published {len(released.snapshots)} tables of {run.window} to {folder}", flush=True)
 
 

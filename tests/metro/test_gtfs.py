@@ -143,14 +143,14 @@ def as_gtfs(landing: Path, folder: Path) -> None:
 
 
 def night(landing: Path, export: Path) -> pd.DataFrame:
-    """Punctuality of the day, without what tells of the run."""
+    """Punctuality of the day."""
     window = ["--start", DAY.start.isoformat(), "--end", DAY.end.isoformat()]
     command = [sys.executable, "-m", "spark_jobs", "run", "metro", "--cadence", "nightly", *window]
     answer = subprocess.run(
         [*command, "--landing", landing, "--export", export], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr[-2000:]
-    frame = pd.read_parquet(export / "kpi_daily.parquet").drop(columns="loaded_at")
+    frame = pd.read_parquet(export / "kpi_daily.parquet")
     return frame.sort_values(list(frame.columns)).reset_index(drop=True)
 
 
