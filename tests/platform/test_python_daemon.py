@@ -1,9 +1,16 @@
-"""Python workers of a session: they read no archive of the pyspark that lies on their path as a folder."""
+"""Python workers of a session: they read no archive of the pyspark that lies on their path as a folder, and what forks them
+ends once it has nothing to do.
+"""
 
+import os
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pyspark
 import pytest
 
@@ -44,3 +51,35 @@ def test_archives_of_others_stay() -> None:
 
 def test_where_pyspark_is_in_an_archive_only_the_path_stays_as_it_is() -> None:
     assert without_archives(["/a", ZIP, JAR]) == ["/a", ZIP, JAR]
+
+
+DAEMON = "from spark_jobs.common.python_daemon import main; main({idle_s})"
+
+
+def test_a_daemon_ends_once_it_has_had_no_worker_for_a_while() -> None:
+    environ = {**os.environ, "PYTHON_WORKER_FACTORY_SECRET": "secret"}
+    command = [sys.executable, "-c", DAEMON.format(idle_s=0.6)]
+    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None
+        port = int.from_bytes(daemon.stdout.read(4), "big")
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            worker = psutil.Process(int.from_bytes(client.recv(4), "big"))
+            time.sleep(2.0)
+            assert daemon.poll() is None and worker.ppid() == daemon.pid
+        assert daemon.wait(30) is not None
+        assert not worker.is_running()
+
+
+@pytest.mark.spark
+def test_where_spark_finds_that_a_daemon_has_ended_it_starts_another(spark: "SparkSession") -> None:
+    def parent(_: object) -> "Iterator[int]":
+        yield os.getppid()
+
+    def daemon() -> psutil.Process:
+        return psutil.Process(spark.sparkContext.parallelize([0], 1).mapPartitions(parent).collect()[0])
+
+    first = daemon()
+    for process in (*first.children(), first):
+        process.kill()
+    psutil.wait_procs([first], timeout=30)
+    assert daemon().pid != first.pid
