@@ -60,7 +60,7 @@ heavy: setup-dev system-deps ## pass the tests that take minutes each and that `
 unit: setup-dev ## the tests of the files that take less than half a minute each (three minutes in all)
 	@$(RUN) -m pytest -m "not long and not heavy"
 
-bench: setup-dev ## measure the full-size night and live window against the figures in docs/
+bench: setup-dev ## measure the full-size night and live window, and each pipeline beside a reference engine
 	@$(RUN) -m benchmarks
 
 docs: setup ## write docs/PIPELINES.md and the suites anew from the contracts

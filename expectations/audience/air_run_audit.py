@@ -2,6 +2,8 @@
 
 from expectations.contract import Column, Rule, Table, keys
 
+_MAY_BE = "; an estimate where the index's counts are estimates"
+
 TABLE = Table(
     pipeline="audience",
     name="air_run_audit",
@@ -14,9 +16,14 @@ TABLE = Table(
         Column("segment_entries", "bigint", "live memberships", minimum=0),
         Column("pixel_entries", "bigint", "pixels visited, by user", minimum=0),
         Column("late_events", "bigint", "events that happened before the day on which they came", minimum=0),
-        Column("capped_users", "bigint", "users with too many segments or pixels to be people: left out", minimum=0),
-        Column("ordered_pairs", "bigint", "segment and pixel of one user, the segment first", minimum=0),
-        Column("unordered_pairs", "bigint", "segment and pixel of one user, in any order", minimum=0),
+        Column(
+            "capped_users",
+            "bigint",
+            f"users with too many segments or pixels to be people: left out{_MAY_BE}",
+            minimum=0,
+        ),
+        Column("ordered_pairs", "bigint", f"segment and pixel of one user, the segment first{_MAY_BE}", minimum=0),
+        Column("unordered_pairs", "bigint", f"segment and pixel of one user, in any order{_MAY_BE}", minimum=0),
     ),
     replace=keys("ds"),
     rules=(

@@ -7,14 +7,14 @@ the work that needs it. What follows a stage hangs on its checkpoint; teardowns 
 import logging
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import BaseOperator, BaseSensorOperator, TaskGroup
+from airflow.sdk import BaseOperator, BaseSensorOperator, DagRunState, TaskGroup
 from airflow.sdk.exceptions import AirflowFailException
 
 from signalbox import assets, runs
@@ -23,8 +23,6 @@ from signalbox.engines import ConnectJob, ServeJob, engine, job_outcomes
 from spark_jobs.common.outcome import Blocked
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from airflow.sdk import Context
 
 
@@ -125,7 +123,8 @@ class WaitForLateFiles(BaseOperator):
 class WaitForState(BaseSensorOperator):
     """Waits, without a worker, until the day before is released and rests on the newest runs of its own days before.
 
-    A missing day is run by a backfill, whose runs are counted apart: a run that waits here does not keep it from starting.
+    A missing day is run by a backfill, whose runs are counted apart: a run that waits here does not keep it from starting. A
+    backfill may start several days at once: each waits until the day before has ended, also where that has a release to run anew.
     Where no state has ever begun there is nothing to wait for: the run fails, and leaves its place to one that begins.
     """
 
@@ -141,6 +140,9 @@ class WaitForState(BaseSensorOperator):
         if runs.state_from(context) == run.window.start.date():
             self.log.info("The state begins with this run.")
             return True
+        if _day_before_runs(context):
+            self.log.info("Waiting: the day before is being run.")
+            return False
         state = import_module(f"spark_jobs.{self.pipeline}").STATE
         try:
             ledger.state_at(run.pipeline, run.tier, f"lake.{self.pipeline}.{state}", run.window.start)
@@ -150,6 +152,14 @@ class WaitForState(BaseSensorOperator):
             self.log.info("Waiting: %s", missing)
             return False
         return True
+
+
+def _day_before_runs(context: "Context") -> bool:
+    run = context["dag_run"]
+    if run.logical_date is None:
+        return False
+    before = [run.logical_date - timedelta(days=1)]
+    return context["ti"].get_dr_count(run.dag_id, logical_dates=before, states=[DagRunState.RUNNING]) > 0
 
 
 class Checkpoint(BaseOperator):

@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_events, pixel_visits, pixels, segment_adds, segment_events, segments
+from expectations.contract import Table
 from spark_jobs.common.disposition import DROPPED, drop_later_copies, drop_where
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
@@ -38,11 +39,9 @@ def transform(
 
     kept = drop_where(adds, F.col("op") == "remove", "removal")
     return (
-        with_known(once(arrived(kept, "segment_id")), told, "segment_id")
-        .select(*segment_adds.TABLE.column_names, DROPPED),
-        with_known(once(arrived(visits, "pixel_id")), owned, "pixel_id")
-        .select(*pixel_visits.TABLE.column_names, DROPPED),
-    )  # fmt: skip
+        once(arrived(kept, "segment_id"), told, "segment_id", segment_adds.TABLE),
+        once(arrived(visits, "pixel_id"), owned, "pixel_id", pixel_visits.TABLE),
+    )
 
 
 def arrived(rows: DataFrame, of: str) -> DataFrame:
@@ -50,7 +49,7 @@ def arrived(rows: DataFrame, of: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     folder = F.split("landing_file", "/")[1]
-    bare = {name: F.btrim(name, F.lit(AROUND)) for name in ("user_id", of)}
+    bare = {name: F.btrim(name, F.lit(AROUND)) for name in ("event_id", "user_id", of)}
     return rows.withColumns({"arrival_day": folder.cast("date"), **bare})
 
 
@@ -62,20 +61,21 @@ def with_known(rows: DataFrame, dimension: DataFrame, of: str) -> DataFrame:
     return rows.join(listed, on=of, how="left").withColumn("known", F.coalesce("listed", F.lit(False)))
 
 
-def once(rows: DataFrame) -> DataFrame:
-    """An event that landed more than once on a day counts once."""
+def once(rows: DataFrame, dimension: DataFrame, of: str, table: Table) -> DataFrame:
+    """The table's rows: an event that landed more than once on a day counts once, and a copy that the table refuses does not
+    stand for one that it takes.
+    """
     from pyspark.sql import functions as F
 
-    key = [F.col("arrival_day"), F.col("event_id")]
-    hashed = rows.withColumn("_key", F.xxhash64(*key))
+    event = [F.col("arrival_day"), F.col("event_id")]
+    hashed = rows.withColumn("_key", F.xxhash64(*event))
     # Few events land again. They are looked for by hash, so that all others need not be moved and sorted.
     again = computed_once(hashed.groupBy("_key").count().where("count > 1").select("_key"))
-    alone, doubtful = (
-        hashed.join(F.broadcast(again), on="_key", how=how).drop("_key") for how in ("left_anti", "left_semi")
-    )
-    return alone.unionByName(
-        drop_later_copies(doubtful, key, ["ts", "landing_file", "source_row"]), allowMissingColumns=True
-    )
+    known = with_known(hashed, dimension, of)
+    alone, doubtful = (known.join(F.broadcast(again), on="_key", how=how) for how in ("left_anti", "left_semi"))
+    is_refused = F.expr(table.first_broken_rule_sql()).isNotNull()
+    first = drop_later_copies(doubtful, [*event, is_refused], ["ts", "landing_file", "source_row"])
+    return alone.unionByName(first, allowMissingColumns=True).select(*table.column_names, DROPPED)
 
 
 def days_of(window: Window, params: AudienceParams) -> list[date]:

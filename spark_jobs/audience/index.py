@@ -58,7 +58,7 @@ def transform(
     live = Live.of(counts.where(F.col("what").isin(SEGMENT, GROUP)).toArrow(), group_of)
     index = computed_once(indexed(counts, live, owner_of, theta, window, params))
     trend = index.where(F.col("status").isin(*statuses.SHOWN)).select(*air_trend.TABLE.column_names)
-    return index, trend, run_audit(users, before, adds, visits, counts, window)
+    return index, trend, run_audit(users, before, adds, visits, counts, theta or 1.0, window)
 
 
 def indexed(
@@ -86,7 +86,7 @@ def indexed(
 
 def _judged(cells: pa.Table, theta: float | None, params: AudienceParams) -> pa.Table:
     told = estimated(cells, theta, params.min_estimated_side, params.min_sampled_overlap) if theta else exact(cells)
-    judged_cells = judged(told, params.min_expected, params.min_uniques)
+    judged_cells = judged(told, params.min_expected, params.min_uniques, theta or 1.0)
     return judged_cells.select([name for name in air_index.TABLE.column_names if name != "ds"])
 
 

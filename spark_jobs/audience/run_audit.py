@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
 
 def run_audit(
-    users: DataFrame, before: DataFrame, adds: DataFrame, visits: DataFrame, counts: DataFrame, window: Window
+    users: DataFrame,
+    before: DataFrame,
+    adds: DataFrame,
+    visits: DataFrame,
+    counts: DataFrame,
+    theta: float,
+    window: Window,
 ) -> DataFrame:
-    """One row on the run."""
+    """One row on the run; ``counts`` are those of a share ``theta`` of the users."""
     from pyspark.sql import functions as F
 
     held = users.agg(
@@ -31,7 +37,9 @@ def run_audit(
     paired = {"capped_users": (CAPPED, "users"), "ordered_pairs": (SEGMENT_PIXEL, "users")}
     paired["unordered_pairs"] = (SEGMENT_PIXEL, "users_any_order")
     sums = [
-        F.coalesce(F.sum(F.when(F.col("what") == what, F.col(column))), F.lit(0)).cast("bigint").alias(name)
+        F.round(F.coalesce(F.sum(F.when(F.col("what") == what, F.col(column))), F.lit(0)) / theta)
+        .cast("bigint")
+        .alias(name)
         for name, (what, column) in paired.items()
     ]
     return (

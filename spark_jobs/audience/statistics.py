@@ -22,9 +22,10 @@ from expectations.audience.membership import UNGROUPED
 Floats = NDArray[np.float64]
 
 
-def judged(cells: pa.Table, min_expected: float, min_uniques: int) -> pa.Table:
+def judged(cells: pa.Table, min_expected: float, min_uniques: int, theta: float = 1.0) -> pa.Table:
     """The cells of one pixel with expected, audience_index, ci_low, ci_high, z, q_value, share_excluded_by_order and
-    status; a number that says nothing is null.
+    status; a number that says nothing is null. Of counts that are estimates from a share ``theta`` of the users, interval
+    and z say what that many users can.
 
     Columns that come in: group_id, matched_users, matched_any_order, group_users, segment_users, group_total, refused.
     """
@@ -37,8 +38,9 @@ def judged(cells: pa.Table, min_expected: float, min_uniques: int) -> pa.Table:
     with np.errstate(divide="ignore", invalid="ignore"):
         index = 100.0 * count["matched_users"] / expected
         excluded = 1.0 - count["matched_users"] / count["matched_any_order"]
-        low, high = interval(count["matched_users"], count["group_users"], share)
-        z = z_score(count["matched_users"], expected, count["group_users"], share, count["group_total"])
+        seen = {name: theta * users for name, users in count.items()}
+        low, high = interval(seen["matched_users"], seen["group_users"], share)
+        z = z_score(seen["matched_users"], theta * expected, seen["group_users"], share, seen["group_total"])
     first = _Statuses(cells, count, expected, min_expected, min_uniques)
     status = first.of(low, high)
     withheld, trivial = np.isin(status, statuses.WITHHELD), status == statuses.TRIVIAL

@@ -62,7 +62,7 @@ def share_rules(name: str, table: Table, broken: Counter[str], total: int) -> li
         rule_entry(
             name,
             f"quarantine_share:{which}",
-            f"At most {limit:.0%} of the rows of {table.name} are in quarantine.",
+            f"At most {limit * 100:g}% of the rows of {table.name} are in quarantine.",
             share <= limit,
             severity,
             total,
@@ -73,11 +73,18 @@ def share_rules(name: str, table: Table, broken: Counter[str], total: int) -> li
 
 
 def arrival_rules(arrival: Arrival) -> list[dict[str, Any]]:
-    """What the landing files themselves broke; nothing when all were whole."""
+    """What the landing files themselves broke; nothing when all were whole. That none came is told of a table that is read by
+    arrival: of others a window may well have none.
+    """
     name, found = arrival.table.name, []
     count = len(arrival.files) + len(arrival.refused)
     broken = [file for file in arrival.refused if not file.repeat]
     repeats = [file.name for file in arrival.refused if file.repeat]
+    if arrival.by_arrival and arrival.supplied and not count and not arrival.unfinished:
+        seen = f"none in the folders from {arrival.days[0]} to {arrival.days[1]}"
+        found.append(
+            rule_entry(name, "files_arrived", f"Landing files of {name} have arrived.", False, WARNING, 0, seen)
+        )
     if broken:
         severity = CRITICAL if len(broken) > arrival.table.max_quarantine_share * (count - len(repeats)) else WARNING
         shown = "; ".join(f"{file.name} {file.reason}" for file in broken[:3])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Table
 from spark_jobs.common import faults
-from spark_jobs.common.audit import arrival_rules, audit
+from spark_jobs.common.audit import arrival_rules, audit, share_rules
 from spark_jobs.common.balance import balance, count_broken, count_fates
 from spark_jobs.common.disposition import DROPPED
 from spark_jobs.common.inputs import read_inputs
@@ -67,6 +67,7 @@ def _write(work: Work, outputs: tuple["DataFrame", ...]) -> None:
     """Write every output and judge each as it lies in its snapshot, while the next are still being written."""
     with work.phase("count landing"):
         refused = count_broken(work.landed)
+    work.rules += _shares_refused(work, refused)
     pairs = zip(work.stage.writes, outputs, strict=True)
     judged: list[dict[str, Any]] = []
     with side_by_side(work.spark, [partial(_write_output, work, *pair, refused) for pair in pairs]) as written:
@@ -82,6 +83,16 @@ def _write(work: Work, outputs: tuple["DataFrame", ...]) -> None:
     for arrival in work.arrivals.values():
         arrival.require_unchanged()
         work.rules += arrival_rules(arrival)
+
+
+def _shares_refused(work: Work, refused: dict[str, Counter[str]]) -> list[dict[str, Any]]:
+    """The limits on what was refused of landing tables that no output balances; those of the others are the output's own."""
+    balanced = {write.balances for write in work.stage.writes}
+    rules: list[dict[str, Any]] = []
+    for name in (name for name, broken in refused.items() if broken and name not in balanced):
+        arrival = work.arrivals[name]
+        rules += share_rules(name, arrival.table, in_words(arrival.table, refused[name]), arrival.rows)
+    return rules
 
 
 def _write_output(

@@ -5,6 +5,7 @@ out as a whole and named with its reason. Nothing is dropped in silence.
 """
 
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Hashable
@@ -57,12 +58,15 @@ class RefusedFile:
 
 @dataclass
 class Arrival:
-    """What landed of one table for one window. ``supplied`` is False when landing.json declares the table absent."""
+    """What landed of one table for one window. ``supplied`` is False when landing.json declares the table absent;
+    ``by_arrival``: what arrived on the window's days, whatever it is about.
+    """
 
     table: Table
     zone: Zone
     days: tuple[date, date]
     supplied: bool = True
+    by_arrival: bool = False
     files: list[LandedFile] = field(default_factory=list)
     refused: list[RefusedFile] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
@@ -102,7 +106,7 @@ class Landing:
         """
         self._sweep()
         days = _arrival_days(window) if by_arrival else _days_around(window)
-        arrival = Arrival(table, self._zone, days, self._supplied(table.name))
+        arrival = Arrival(table, self._zone, days, self._supplied(table.name), by_arrival)
         candidates, growing = self._watched(table.name, days) if arrival.supplied else ([], set())
         seen: dict[tuple[str, str], str] = {}
         for found in candidates:
@@ -156,7 +160,7 @@ class Landing:
             path, digest = self._zone.at_hand(found)
             if reason := not_as_said(path, digest, said):
                 return RefusedFile(name, reason, digest)
-            staged = self._staged(path, digest, trusted="sha256" in said)
+            staged = self._staged(name, path, digest, trusted="sha256" in said)
             meta = pq.read_metadata(staged)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -171,12 +175,12 @@ class Landing:
             return RefusedFile(name, reason, digest, meta.num_rows)
         return LandedFile(name, staged, meta.num_rows, digest, schema, said.get("time_zone"), found.stamp)
 
-    def _staged(self, path: Path, digest: str, trusted: bool) -> Path:
+    def _staged(self, name: str, path: Path, digest: str, trusted: bool) -> Path:
         """A Parquet file of a plain name that Spark can read: the file itself under a link, or what was converted from
-        it.
+        it. Files of the same bytes have one each, for a row is known by it to be of its landing file.
         """
         self._staging.mkdir(parents=True, exist_ok=True)
-        staged = self._staging / f"{digest}.parquet"
+        staged = self._staging / f"{digest}-{hashlib.sha256(name.encode()).hexdigest()[:16]}.parquet"
         half = staged.with_suffix(f".{os.getpid()}.part")
         if path.suffix == ".csv":
             if staged.exists():

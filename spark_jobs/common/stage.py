@@ -72,7 +72,7 @@ class Write:
     """An output: its contract, and the window (or scope keys) that this run replaces in it.
 
     ``balances`` names the landing table whose rows must all be found again in this output: published, quarantined,
-    deduplicated or filtered. ``audited`` is False only for a table that another output's rules cover.
+    deduplicated or filtered.
     """
 
     table: Table

@@ -47,6 +47,13 @@ def test_an_event_that_landed_twice_counts_once(spark: SparkSession) -> None:
     assert listed(told, "event_id", "_dropped") == [("a", None), ("a", "duplicate"), ("b", None)]
 
 
+@pytest.mark.parametrize("change", [{"ts": MIDNIGHT - 8 * DAY_S}, {"segment_id": "nobody's"}])
+def test_a_copy_that_is_refused_does_not_stand_for_the_event(spark: SparkSession, change: dict[str, Any]) -> None:
+    told = adds(spark, add("a", **change), add(" a", landing_file="segment_events/2024-03-12/b.parquet"))
+    assert listed(told, "event_id", "_dropped") == [("a", None), ("a", None)]
+    assert listed(published(told, segment_adds.TABLE), "segment_id", "ts") == [("s", MIDNIGHT)]
+
+
 def test_the_same_event_on_two_days_is_an_event_of_each(spark: SparkSession) -> None:
     told = adds(spark, add("a"), add("a", landing_file="segment_events/2024-03-13/a.parquet"))
     assert listed(told, "arrival_day", "_dropped") == [(DAY, None), (date(2024, 3, 13), None)]

@@ -98,6 +98,13 @@ def test_bounds_of_estimates_contain_the_exact_count_in_95_of_100_cells(world: W
     assert len(both) > 50 and held.mean() >= 0.95
 
 
+def test_the_audit_of_a_sample_estimates_what_all_users_would_have_told(world: World) -> None:
+    told = world.index()[2].collect()[0]
+    estimate = world.index(mode="theta", lg_k=8)[2].collect()[0]
+    assert estimate.ordered_pairs == pytest.approx(told.ordered_pairs, rel=0.3)
+    assert estimate.users == told.users
+
+
 def test_small_overlaps_are_refused(world: World) -> None:
     told = world.index(mode="theta", lg_k=8)[0].toPandas()
     assert set(told.status) == {"overlap_too_small"} and told.audience_index.isna().all()

@@ -35,6 +35,19 @@ def test_the_interval_is_wilsons_divided_by_the_share_in_the_group() -> None:
     assert [low[0], high[0]] == pytest.approx(ends)
 
 
+def test_an_estimate_from_few_users_says_no_more_than_those_few() -> None:
+    """110 of 200 sampled visitors are no finding, though the estimate of all users is 6,875 of 12,500."""
+    theta = 0.016
+    scaled = {"matched_users": 6_875, "matched_any_order": 8_000, "group_users": 12_500}
+    cell = CELL | scaled | {"segment_users": 500_000, "group_total": 1_000_000}
+    (sampled,) = judged(pa.Table.from_pylist([cell]), 5.0, 50, theta).to_pylist()
+    low, high = interval(np.array([110.0]), np.array([200.0]), np.array([0.5]))
+    assert (sampled["ci_low"], sampled["ci_high"]) == pytest.approx((low[0], high[0]))
+    assert (sampled["status"], round(sampled["audience_index"])) == ("neutral", 110)
+    assert sampled["z"] == pytest.approx(10.0 / math.sqrt(50.0 * 15_800.0 / 15_999.0))
+    assert judge(cell)[0]["status"] == "over"
+
+
 def test_z_counts_hypergeometric_standard_deviations() -> None:
     """sd² = 100 · ½ · ½ · 1900 / 1999."""
     z = z_score(np.array([60.0]), np.array([50.0]), np.array([100.0]), np.array([0.5]), np.array([2000.0]))

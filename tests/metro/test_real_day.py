@@ -1,6 +1,6 @@
 """The matcher on a real metro day (MBTA, 7 February 2024), judged from outside by a checker that knows the truth.
 
-The trip ids are hidden from the matcher. Run with `-s` to see the figures of every line.
+The trip ids are hidden from the matcher. Run with `-n 0 -s` to see the figures of every line.
 """
 
 import argparse

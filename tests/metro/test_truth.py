@@ -1,6 +1,6 @@
 """The stages against the simulator's truth: departure times, one-to-one matching, punctuality, on thinned days.
 
-Full-scale figures come from the benchmark; a thinned day has few trains to learn from, so nights believe fewer visits.
+A thinned day has few trains to learn from, so nights believe fewer visits.
 """
 
 from __future__ import annotations

@@ -22,6 +22,12 @@ def interval(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
+def runs_of(stack: Stack, day: date) -> list[Run]:
+    start = interval(day)[0].isoformat()
+    found = stack.api.get(f"/dags/{DAG}/dagRuns", logical_date_gte=start, logical_date_lte=start)
+    return [Run(DAG, run["dag_run_id"]) for run in found["dag_runs"]]
+
+
 def log_of(stack: Stack, run: Run, name: str) -> str:
     """All that a task's newest try has logged."""
     task = next(task for task in stack.api.tasks(run) if task.name == name)
@@ -62,3 +68,17 @@ def test_a_day_waits_for_the_missing_day_before_it_and_goes_on_when_a_backfill_h
     assert stack.wait(third) == "success"
     assert stack.mart("SELECT DISTINCT ds FROM audience.air_index") == [(DAYS[2],)]
     assert stack.mart("SELECT ds FROM audience.air_run_audit ORDER BY 1") == [(day,) for day in DAYS]
+
+
+def test_a_backfill_of_released_days_that_starts_them_at_once_runs_them_in_order(stack: Stack) -> None:
+    """After the test above, on its days."""
+    again = [run for day in DAYS[1:] for run in runs_of(stack, day)]
+    before = {run.run_id: [task.tries for task in stack.api.tasks(run)] for run in again}
+    ends = {"from_date": interval(DAYS[1])[0].isoformat(), "to_date": interval(DAYS[2])[0].isoformat()}
+    stack.api.post("/backfills", {"dag_id": DAG, **ends, "reprocess_behavior": "completed", "max_active_runs": 2})
+    second, third = (run for day in DAYS[1:] for run in runs_of(stack, day))
+    wait_for(stack, third, "state", "up_for_reschedule")
+    assert "Waiting: the day before is being run." in log_of(stack, third, "state")
+    assert [stack.wait(run) for run in (second, third)] == ["success", "success"]
+    assert {run.run_id: [task.tries for task in stack.api.tasks(run)] for run in again} != before
+    assert stack.mart("SELECT DISTINCT ds FROM audience.air_index") == [(DAYS[2],)]

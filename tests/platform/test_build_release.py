@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -339,6 +340,19 @@ def test_quarantine_warns_above_one_percent_and_blocks_above_fifteen(world: Worl
         "read": 100,
     }
     assert world.ledger.checkpoint(run.run_key, "clean").status == status
+
+
+@pytest.mark.parametrize(("bad", "status"), [(0, "pass"), (15, "warn"), (16, "block")])
+def test_what_is_refused_of_a_table_that_no_output_balances_is_judged_too(world: World, bad: int, status: str) -> None:
+    rows = events(100)
+    rows.loc[rows.index < bad, "value"] = -1.0
+    land(world.root, rows)
+    run = world.open()
+    document = world.build(replace(world.clean, writes=(replace(world.clean.writes[0], balances=None),)), run)
+    verdict = world.ledger.checkpoint(run.run_key, "clean")
+    assert verdict.status == status
+    assert ("rows of event are in quarantine" in verdict.sentence) is (bad > 0)
+    assert document["balance"][world.table("clean")]["published"] == 60 - bad
 
 
 def test_a_blocked_stage_names_the_rule_that_most_rows_break_and_its_refused_rows_can_be_seen(world: World) -> None:

@@ -201,6 +201,20 @@ def test_by_arrival_a_day_that_brings_what_a_day_before_brought_brings_it_anew(t
     assert [file.name for file in arrival.refused] == ["event/2024-03-13/b.csv"]
 
 
+@pytest.mark.parametrize(
+    ("by_arrival", "supplied", "told"), [(True, True, ["files_arrived"]), (True, False, []), (False, True, [])]
+)
+def test_a_feed_of_which_nothing_arrived_on_its_days_is_told(
+    tmp_path: Path, by_arrival: bool, supplied: bool, told: list[str]
+) -> None:
+    put(tmp_path, text(LINE.format(1)), day="2024-03-14")
+    (tmp_path / "landing.json").write_text(json.dumps({"tables": ["event"] if supplied else []}))
+    window = Window.parse("2024-03-11T00:00:00+00:00", "2024-03-12T00:00:00+00:00")
+    found = arrival_rules(Landing(tmp_path, tmp_path / "staging").take(EVENT, window, by_arrival=by_arrival))
+    assert [(rule["rule"], rule["severity"]) for rule in found] == [(rule, "warning") for rule in told]
+    assert all(rule["observed"] == "none in the folders from 2024-03-11 to 2024-03-11" for rule in found)
+
+
 @pytest.mark.parametrize(("bad", "severity"), [(1, "warning"), (2, "critical")])
 def test_broken_files_warn_and_above_fifteen_percent_block(tmp_path: Path, bad: int, severity: str) -> None:
     for n in range(10):
@@ -542,6 +556,18 @@ def test_files_of_the_same_name_on_two_days_keep_their_own_rows(spark: Any, tmp_
         *(("event/2024-03-13/a.parquet", n) for n in range(3)),
         *(("event/2024-03-13/b.csv", n) for n in range(4)),
     ]
+
+
+@pytest.mark.spark
+def test_by_arrival_the_same_bytes_on_two_days_are_rows_of_both(spark: Any, tmp_path: Path) -> None:
+    days = ("2024-03-12", "2024-03-13")
+    for day in days:
+        land(tmp_path, events(2), day=day)
+        put(tmp_path, text(LINE.format(1)), "b.csv", day=day)
+    window = Window.parse("2024-03-12T00:00:00+00:00", "2024-03-14T00:00:00+00:00")
+    arrival = Landing(tmp_path, tmp_path / ".staging").take(EVENT, window, by_arrival=True)
+    found = [row.source_file for row in read_arrival(spark, arrival).orderBy("_file", "_row").collect()]
+    assert found == [f"event/{day}/{name}" for day in days for name in ("a.parquet", "a.parquet", "b.csv")]
 
 
 @pytest.mark.spark

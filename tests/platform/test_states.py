@@ -86,9 +86,17 @@ def test_a_state_that_begins_anew_rests_on_nothing_before(days: Days) -> None:
     assert days.at(3) == anew
 
 
-def context(run_key: str, **params: str) -> Any:
+def context(
+    run_key: str, logical_date: datetime | None = None, running: tuple[datetime, ...] = (), **params: str
+) -> Any:
+    """What Airflow tells a task of its run, and of the runs beside it."""
+
+    def count(dag_id: str, *, logical_dates: list[datetime], states: list[str]) -> int:
+        return len(set(running) & set(logical_dates)) if (dag_id, states) == (run.dag_id, ["running"]) else 0
+
     dag_id, run_id = run_key.split("/")
-    return {"dag_run": SimpleNamespace(dag_id=dag_id, run_id=run_id), "params": params}
+    run = SimpleNamespace(dag_id=dag_id, run_id=run_id, logical_date=logical_date)
+    return {"dag_run": run, "ti": SimpleNamespace(get_dr_count=count), "params": params}
 
 
 def test_a_run_waits_for_the_day_before_and_fails_where_no_state_has_begun(ledger: Ledger) -> None:
@@ -102,3 +110,14 @@ def test_a_run_waits_for_the_day_before_and_fails_where_no_state_has_begun(ledge
     assert not wait.poke(context("audience_nightly/third"))
     days.release(1)
     assert wait.poke(context("audience_nightly/third"))
+
+
+def test_a_run_waits_while_the_day_before_is_run_anew(ledger: Ledger) -> None:
+    days, wait = Days(ledger, "audience"), WaitForState(task_id="state", pipeline="audience", timeout=60.0)
+    for number in range(2):
+        days.release(number, begins=number == 0)
+    start = FIRST + 2 * DAY
+    ledger.open_run("audience", "nightly", "audience_nightly/anew", None, Window(start, start + DAY))
+    for running, goes_on in ((start - DAY, False), (start - 2 * DAY, True), (start, True)):
+        assert wait.poke(context("audience_nightly/anew", start, (running,))) is goes_on
+    assert wait.poke(context("audience_nightly/anew", start, (start - DAY,), state_from="2024-03-13"))
