@@ -1,5 +1,6 @@
-"""For each row rule of a contract: a row that breaks it, and the rule that Spark names for it."""
+"""For each row rule of a contract: a row that breaks it, and the rule that Spark names for it; rows that break the rules of a suite."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Rule, Table
@@ -42,6 +43,15 @@ def first_broken(
         broken.unpersist()
         seen |= {(table.name, row._rule): row.said for row in said}
     return seen
+
+
+def scope(spark: "SparkSession", table: Table, valid: dict[str, Any], changes: tuple[dict[str, Any], ...]) -> Any:
+    """Random valid rows with these changes, times given as ISO text."""
+    rows = table.random_rows(len(changes))
+    timed = [
+        {k: datetime.fromisoformat(v) if str(v).endswith("Z") else v for k, v in change.items()} for change in changes
+    ]
+    return frame(spark, table, [row | valid | change for row, change in zip(rows, timed, strict=True)])
 
 
 def _changed(column: str, rules: dict[str, dict[str, str]]) -> str:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import expectations.inventory as contracts
-from expectations.contract import Table
 from spark_jobs import inventory
 from spark_jobs.common.audit import audit
-from tests.frames import frame
+from tests.contract_breaks import scope
 from tests.inventory.contract_rows import VALID
 
 if TYPE_CHECKING:
@@ -61,11 +60,6 @@ BROKEN_SCOPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def scope(spark: "SparkSession", table: Table, changes: tuple[dict[str, Any], ...]) -> Any:
-    rows = table.random_rows(len(changes))
-    return frame(spark, table, [row | VALID.get(table.name, {}) | new for row, new in zip(rows, changes, strict=True)])
-
-
 def test_every_table_of_the_lake_has_a_scope_that_breaks_it() -> None:
     assert set(BROKEN_SCOPES) == {table.name for table in contracts.LAKE}
 
@@ -75,7 +69,9 @@ def test_every_table_of_the_lake_has_a_scope_that_breaks_it() -> None:
 @pytest.mark.parametrize("name", sorted(BROKEN_SCOPES))
 def test_every_rule_of_a_suite_fails_on_a_scope_that_breaks_it(name: str, spark: "SparkSession") -> None:
     table = TABLES[name]
-    verdicts = {rule["rule"]: rule for rule in audit(table, name, scope(spark, table, BROKEN_SCOPES[name]))}
+    verdicts = {
+        rule["rule"]: rule for rule in audit(table, name, scope(spark, table, VALID.get(name, {}), BROKEN_SCOPES[name]))
+    }
     assert all(rule["exception"] is None for rule in verdicts.values())
     assert {rule for rule, verdict in verdicts.items() if verdict["success"]} <= {"has_rows"}
     assert set(verdicts) - {"has_rows"} == {rule.name for rule in table.suite_rules()} - {"has_rows"}
@@ -86,7 +82,7 @@ def test_every_rule_of_a_suite_fails_on_a_scope_that_breaks_it(name: str, spark:
 @pytest.mark.parametrize("name", sorted(BROKEN_SCOPES))
 def test_valid_rows_pass_the_suite(name: str, spark: "SparkSession") -> None:
     table = TABLES[name]
-    assert all(rule["success"] for rule in audit(table, name, scope(spark, table, ({}, {}))))
+    assert all(rule["success"] for rule in audit(table, name, scope(spark, table, VALID.get(name, {}), ({}, {}))))
 
 
 @pytest.mark.spark

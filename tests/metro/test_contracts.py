@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import expectations.metro as contracts
-from expectations.contract import Table
 from spark_jobs.common.audit import audit
-from tests.frames import frame
+from tests.contract_breaks import scope
 from tests.metro.contract_rows import VALID
 
 if TYPE_CHECKING:
@@ -89,24 +88,13 @@ BROKEN_SCOPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 SATISFIED = {"stop_visits": {"matched_share"}}  # it takes unmatched runs: see the test of its own
 
 
-def scope(spark: "SparkSession", table: Table, changes: tuple[dict[str, Any], ...]) -> Any:
-    """Random valid rows with these changes, times given as ISO text."""
-    from datetime import datetime
-
-    rows = table.random_rows(len(changes))
-    timed = [
-        {k: datetime.fromisoformat(v) if str(v).endswith("Z") else v for k, v in change.items()} for change in changes
-    ]
-    return frame(
-        spark, table, [row | VALID.get(table.name, {}) | change for row, change in zip(rows, timed, strict=True)]
-    )
-
-
 @pytest.mark.spark
 @pytest.mark.parametrize("name", sorted(BROKEN_SCOPES))
 def test_every_rule_of_a_suite_fails_on_a_scope_that_breaks_it(name: str, spark: "SparkSession") -> None:
     table = TABLES[name]
-    verdicts = {rule["rule"]: rule for rule in audit(table, name, scope(spark, table, BROKEN_SCOPES[name]))}
+    verdicts = {
+        rule["rule"]: rule for rule in audit(table, name, scope(spark, table, VALID.get(name, {}), BROKEN_SCOPES[name]))
+    }
     assert all(rule["exception"] is None for rule in verdicts.values())
     stated = {rule.name for rule in table.rules if rule.expectation is not None} - SATISFIED.get(name, set())
     assert {rule for rule, verdict in verdicts.items() if not verdict["success"]} == stated
@@ -121,7 +109,12 @@ def test_too_few_matched_runs_are_told(spark: "SparkSession") -> None:
         "match_method": "ASSIGNMENT",
         "deviation_dep_s": 12.0,
     }
-    rows = scope(spark, TABLES["stop_visits"], (nothing | {"status": "EXTRA"}, matched | {"status": "SCHEDULED"}))
+    rows = scope(
+        spark,
+        TABLES["stop_visits"],
+        VALID.get("stop_visits", {}),
+        (nothing | {"status": "EXTRA"}, matched | {"status": "SCHEDULED"}),
+    )
     verdicts = {rule["rule"]: rule["success"] for rule in audit(TABLES["stop_visits"], "stop_visits", rows)}
     assert not verdicts["matched_share"]
     assert verdicts["whole_pair"] and verdicts["deviation"]
