@@ -1,7 +1,8 @@
 """The serving tables of audience: each shows the lake table of its name, and the index is swapped in whole."""
 
 from expectations import audience as contracts
-from expectations.audience import air_index
+from expectations.audience import air_index, statuses
+from expectations.contract import sql_text
 from spark_jobs import audience
 from spark_jobs.audience.params import for_cadence
 from spark_jobs.common.serve import Mart, Swap, View
@@ -9,7 +10,7 @@ from spark_jobs.common.serve import Mart, Swap, View
 INDEX = Swap(log="air_publish_log", index=("advertiser_id", "pixel_id", "audience_index"), watched="audience_index")
 
 # Under the names of the published report: "comparing your site visitors to 3rd party segments". The window is how long a
-# visit is remembered.
+# visit is remembered. It has no column for a status, so it shows what is shown by default.
 AUDIENCE_INDEX_PIXEL = View(
     "audience_index_pixel",
     f"""
@@ -21,6 +22,7 @@ AUDIENCE_INDEX_PIXEL = View(
     LEFT JOIN {{schema}}.pixels p ON p.pixel_id = i.pixel_id
     LEFT JOIN {{schema}}.segments s
            ON s.segment_id = i.segment_id AND i.ds BETWEEN s.valid_from AND coalesce(s.valid_to, i.ds)
+    WHERE i.status IN ({", ".join(map(sql_text, statuses.SHOWN))})
     """,
 )
 

@@ -14,6 +14,10 @@ from tests.platform.conftest import Stack
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(1500)]
 
 DAG = "audience_nightly"
+PUBLISHED = [
+    *("advertiser_id", "pixel_external_id", "pixel_id", "pixel_name", "pixel_tag_type", "pixel_type", "audience_id"),
+    *("audience_name", "audience_path", "matched_users", "audience_index", "time_window", "time_rollup"),
+]
 DAYS = [date(2024, 3, 8), date(2024, 3, 9), date(2024, 3, 10)]
 
 
@@ -68,6 +72,11 @@ def test_a_day_waits_for_the_missing_day_before_it_and_goes_on_when_a_backfill_h
     assert stack.wait(third) == "success"
     assert stack.mart("SELECT DISTINCT ds FROM audience.air_index") == [(DAYS[2],)]
     assert stack.mart("SELECT ds FROM audience.air_run_audit ORDER BY 1") == [(day,) for day in DAYS]
+    described = "table_schema = 'audience' AND table_name = 'audience_index_pixel' ORDER BY ordinal_position"
+    columns = stack.mart(f"SELECT column_name FROM information_schema.columns WHERE {described}")
+    assert [name for (name,) in columns] == PUBLISHED
+    shown = "SELECT count(*) FROM audience.air_index WHERE status IN ('over', 'under', 'neutral')"
+    assert stack.mart("SELECT count(*) FROM audience.audience_index_pixel") == stack.mart(shown)
 
 
 def test_a_backfill_of_released_days_that_starts_them_at_once_runs_them_in_order(stack: Stack) -> None:
