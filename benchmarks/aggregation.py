@@ -5,7 +5,6 @@ Some 30,000 rows: nearly all that ours costs is the start of Spark, which a task
 
 from pathlib import Path
 
-from adbc_driver_postgresql import dbapi
 from pyarrow import parquet
 
 from benchmarks.beside import report, run_python
@@ -53,14 +52,6 @@ COPY (SELECT service_date, route_id, early_s, late_s, count(*) FILTER (counts) A
   count(*) FILTER (ran AND deviation_dep_s BETWEEN early_s AND late_s) AS on_time
   FROM calls, unnest({early}) AS e(early_s), unnest({late}) AS l(late_s) GROUP BY ALL) TO '{out}/grid.parquet'
 """
-
-
-def fetch_calls(settings: Settings, path: Path) -> None:
-    """The night's planned calls, as the platform serves them."""
-    uri = settings.environment()["SIGNALBOX_MARTS_URL"].replace("+psycopg2", "")
-    with dbapi.connect(uri) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM metro.planned_calls WHERE tier = 'settled'")
-        parquet.write_table(cursor.fetch_arrow_table(), path)
 
 
 def compare(settings: Settings, calls: Path) -> None:

@@ -2,7 +2,7 @@
 
 Run `python -m simulators.metro --seed 1 --scale 0.05 --landing DIR --truth DIR`. The same arguments give the same
 bytes. Full scale is a day of about 1,560 trips, 170,000 movement events and 3,000,000 signal readings.
-`truth.py` says how to score a pipeline run against the truth; `network.py`, `plan.py`, `disruption.py`,
+`score.py` scores a pipeline run against the truth; `network.py`, `plan.py`, `disruption.py`,
 `dynamics.py`, `movements.py`, `noise.py` and `readings.py` hold the model, each with its figures at the top.
 """
 

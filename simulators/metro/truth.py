@@ -1,7 +1,7 @@
 """Ground truth of the simulated days, one Parquet file per table.
 
-A pipeline has run ids of its own. To score, join its visits with `gt_visit` on `stop_id` (the platform) and the nearest
-true departure within 30 s (true arrival at the last stop), then compare trip_id and stop_sequence with `gt_pair`.
+A pipeline has run ids of its own. To score (`score.py`), join its visits with `gt_visit` on `stop_id` (the platform) and the nearest
+true departure within 30 s (true arrival at the last stop), then compare trip_id and stop_sequence.
 
 | table | one row per |
 |---|---|

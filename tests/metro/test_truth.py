@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from expectations.contract import Table
-from simulators.metro import ServiceDay, Settings, land, simulate_day
+from simulators.metro import ServiceDay, Settings, land, score, simulate_day
 from simulators.metro.landing import write_parquet
 from simulators.metro.truth import TRUTH
 from spark_jobs.common.stage import FromRun, Landed
@@ -33,7 +33,6 @@ pytestmark = [pytest.mark.spark, pytest.mark.long]
 SCALE = 0.05
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
 THIN_NIGHT = replace(NIGHTLY, offset_min_visits=4, offset_prior_visits=1.0)
-NEAR = pd.Timedelta(30, "s")
 
 
 def simulated(folder: Path, seeds: Sequence[int], scale: float, numbers: bool = True, first: date = DAY) -> Path:
@@ -94,54 +93,6 @@ def run(
     return {name: built[name].toPandas() for name in ("stop_visits", "planned_calls")}
 
 
-def scored(found: dict[str, pd.DataFrame], folder: Path, since: Any = None, until: Any = None) -> dict[str, float]:
-    """Precision and recall of the pairs, mean absolute error of the departures, and pairs used twice.
-
-    Visits are found again in the truth by platform and nearest departure (arrival where a run ends).
-    """
-    truth = pd.read_parquet(folder / "truth" / "gt_visit.parquet").drop(
-        columns=["service_date", "planned_departure_ts"]
-    )
-    truth["key"] = truth.true_departure_ts.fillna(truth.true_arrival_ts)
-    inside = truth.key.between(since or truth.key.min(), until or truth.key.max())
-    visits = found["stop_visits"].rename(columns={"run_id": "our_run", "status": "our_status"})
-    times = {"departure": visits.actual_departure_time, "arrival": visits.actual_arrival_time}
-    ends = truth.true_departure_ts.isna()
-    parts = [
-        pd.merge_asof(
-            truth[inside & chosen].sort_values("key").astype({"key": "datetime64[us, UTC]"}),
-            visits.assign(key=times[kind].dt.tz_localize("UTC").astype("datetime64[us, UTC]"))
-            .dropna(subset=["key"])
-            .sort_values("key"),
-            on="key",
-            by="stop_id",
-            direction="nearest",
-            tolerance=NEAR,
-        )
-        for kind, chosen in (("departure", ~ends), ("arrival", ends))
-    ]
-    both = pd.concat(parts)
-    given, has_trip = both.planned_trip_id.notna(), both.trip_id.notna()
-    right = given & (both.planned_trip_id == both.trip_id) & (both.scheduled_stop_sequence == both.stop_sequence)
-    error = both.actual_departure_time.dt.tz_localize("UTC") - both.true_departure_ts
-    pairs = found["stop_visits"].dropna(subset=["planned_trip_id"])
-    return {
-        "precision": right.sum() / given.sum(),
-        "recall": right.sum() / has_trip.sum(),
-        "departure_mae_s": error.dt.total_seconds().abs().mean(),
-        "twice": int(pairs.duplicated(["service_date", "planned_trip_id", "scheduled_stop_sequence"]).sum()),
-    }
-
-
-def punctuality(found: dict[str, pd.DataFrame], folder: Path) -> tuple[float, float]:
-    """Ours and the true share of planned departures between a minute early and three minutes late."""
-    truth = pd.read_parquet(folder / "truth" / "gt_call.parquet")
-    late_s = (truth.true_departure_ts - truth.planned_departure_ts).dt.total_seconds()
-    calls = found["planned_calls"]
-    counted = calls[calls.status.isin(["RUN", "RUN_OTHER_PLATFORM", "CANCELLED", "PART_CANCELLED"])]
-    return counted.deviation_dep_s.between(-60, 180).mean(), late_s.between(-60, 180).mean()
-
-
 @pytest.fixture(scope="module")
 def thin_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulated(tmp_path_factory.mktemp("thin"), [3], SCALE)
@@ -149,10 +100,10 @@ def thin_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_night_finds_who_ran_which_trip_and_when(spark: SparkSession, thin_day: Path, tmp_path: Path) -> None:
     found = run(spark, thin_day, NIGHT, {"else": THIN_NIGHT}, tmp_path)
-    score = scored(found, thin_day)
-    assert score["precision"] >= 0.995 and score["recall"] >= 0.99 and score["twice"] == 0
-    assert score["departure_mae_s"] <= 2.0
-    ours, true = punctuality(found, thin_day)
+    told = score.matching(found["stop_visits"], thin_day / "truth")
+    assert told["precision"] >= 0.995 and told["recall"] >= 0.99 and told["twice"] == 0
+    assert told["departure_mae_s"] <= 2.0
+    ours, true = score.punctuality(found["planned_calls"], thin_day / "truth")
     assert ours == pytest.approx(true, abs=0.01)
 
 
@@ -160,16 +111,17 @@ def test_a_live_window_knows_what_left_half_an_hour_ago(spark: SparkSession, thi
     window = Window(at("07:55"), at("08:00"))
     since_morning = replace(LIVE, lookback_min=300)  # the movements that earlier windows have written
     found = run(spark, thin_day, window, {"movements": since_morning, "else": LIVE}, tmp_path)
-    score = scored(found, thin_day, since=at("06:32"), until=at("07:30"))
-    assert score["precision"] >= 0.985 and score["recall"] >= 0.97 and score["twice"] == 0
-    assert score["departure_mae_s"] <= 5.0
+    told = score.matching(found["stop_visits"], thin_day / "truth", since=at("06:32"), until=at("07:30"))
+    assert told["precision"] >= 0.985 and told["recall"] >= 0.97 and told["twice"] == 0
+    assert told["departure_mae_s"] <= 5.0
 
 
 @pytest.mark.heavy
 def test_without_any_run_number_trains_are_still_told_apart(spark: SparkSession, tmp_path: Path) -> None:
     unnamed = simulated(tmp_path / "day", [4], SCALE, numbers=False)
-    score = scored(run(spark, unnamed, NIGHT, {"else": NIGHTLY}, tmp_path / "built"), unnamed)
-    assert score["precision"] >= 0.97 and score["recall"] >= 0.95 and score["twice"] == 0
+    found = run(spark, unnamed, NIGHT, {"else": NIGHTLY}, tmp_path / "built")
+    told = score.matching(found["stop_visits"], unnamed / "truth")
+    assert told["precision"] >= 0.97 and told["recall"] >= 0.95 and told["twice"] == 0
 
 
 @pytest.mark.heavy
@@ -187,11 +139,11 @@ def test_nights_around_a_change_of_the_clock_are_as_good_as_any(
     assert window.end - window.start == timedelta(hours=hours)
     days = simulated(tmp_path / "days", [5, 6], SCALE, first=date.fromisoformat(start[:10]))
     found = run(spark, days, window, {"else": THIN_NIGHT}, tmp_path / "built")
-    score = scored(found, days)
+    told = score.matching(found["stop_visits"], days / "truth")
     assert found["stop_visits"].service_date.nunique() == 2
-    assert score["precision"] >= 0.995 and score["recall"] >= 0.99 and score["twice"] == 0
-    assert score["departure_mae_s"] <= 2.0
-    ours, true = punctuality(found, days)
+    assert told["precision"] >= 0.995 and told["recall"] >= 0.99 and told["twice"] == 0
+    assert told["departure_mae_s"] <= 2.0
+    ours, true = score.punctuality(found["planned_calls"], days / "truth")
     assert ours == pytest.approx(true, abs=0.01)
 
 
@@ -202,6 +154,6 @@ def test_over_twenty_seeds_no_planned_departure_is_used_twice(spark: SparkSessio
     last = date(2024, 4, 1)
     window = Window.parse("2024-03-12T04:00:00+01:00", f"{last}T04:00:00+02:00")
     found = run(spark, days, window, {"else": replace(NIGHTLY, learn=False)}, tmp_path / "built")
-    score = scored(found, days)
+    told = score.matching(found["stop_visits"], days / "truth")
     assert found["stop_visits"].service_date.nunique() == 20
-    assert score["twice"] == 0 and score["precision"] >= 0.995 and score["recall"] >= 0.99
+    assert told["twice"] == 0 and told["precision"] >= 0.995 and told["recall"] >= 0.99
