@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from expectations.contract import Rule, Table
+from spark_jobs.common.audit import audit
 from tests.frames import frame
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ def scope(spark: "SparkSession", table: Table, valid: dict[str, Any], changes: t
         {k: datetime.fromisoformat(v) if str(v).endswith("Z") else v for k, v in change.items()} for change in changes
     ]
     return frame(spark, table, [row | valid | change for row, change in zip(rows, timed, strict=True)])
+
+
+def broken_by(
+    spark: "SparkSession", table: Table, valid: dict[str, Any], changes: tuple[dict[str, Any], ...]
+) -> set[str]:
+    """The rules of the table's suite that such rows break; each could be evaluated."""
+    verdicts = audit(table, table.name, scope(spark, table, valid, changes))
+    assert all(rule["exception"] is None for rule in verdicts)
+    return {rule["rule"] for rule in verdicts if not rule["success"]}
 
 
 def _changed(column: str, rules: dict[str, dict[str, str]]) -> str:
