@@ -21,28 +21,12 @@ import pyarrow.parquet as pq
 from expectations import metro as contracts
 from expectations.contract import CRITICAL, LONGEST_TEXT, Column, Rule, Table
 from expectations.manifest import list_tables, listed, manifest_of, read_manifest, write_manifest
-from expectations.metro import (
-    calendar,
-    calendar_dates,
-    infra_section,
-    movement_event,
-    movements,
-    observed_visit,
-    passenger_event,
-    plan_change,
-    routes,
-    signal_reading,
-    stop_times,
-    stops,
-    timetable,
-    trips,
-    visits,
-)
 from simulators.metro.clock import ServiceDay
 from simulators.metro.landing import write_parquet
 
 PLANTED = ".planted-"
-PLAN_TABLES = (trips.TABLE, stop_times.TABLE, calendar.TABLE, calendar_dates.TABLE, stops.TABLE, routes.TABLE)
+PLAN_TABLES = ("trips", "stop_times", "calendar", "calendar_dates", "stops", "routes")
+TABLES = {table.name: table for table in contracts.ALL}
 
 Change = Callable[[pa.Table], pa.Table]
 # Where a planted file lies, its rows, and what its manifest says of its times.
@@ -237,20 +221,18 @@ _REPUBLISHED = _both(_all("plan_version", "PLANTED"), _later("published_ts", "pu
 
 def _plan_with(change: Change) -> dict[str, Change]:
     """A version of the plan that takes the place of the day's own, with other stop times."""
-    return dict.fromkeys((table.name for table in PLAN_TABLES), _REPUBLISHED) | {
-        "stop_times": _both(_REPUBLISHED, change)
-    }
+    return dict.fromkeys(PLAN_TABLES, _REPUBLISHED) | {"stop_times": _both(_REPUBLISHED, change)}
 
 
 # -- the rules
 
 # The stage that reads a landing table first.
-_READ_BY: dict[str, tuple[Table, ...]] = {
+_READ_BY = {
     "timetable": PLAN_TABLES,
-    "movements": (movement_event.TABLE, infra_section.TABLE),
-    "readings": (signal_reading.TABLE,),
-    "visits": (passenger_event.TABLE, observed_visit.TABLE),
-    "matching": (plan_change.TABLE,),
+    "movements": ("movement_event", "infra_section"),
+    "readings": ("signal_reading",),
+    "visits": ("passenger_event", "observed_visit"),
+    "matching": ("plan_change",),
 }
 _LONG_AGO = date(1900, 1, 1)
 _STATED: dict[str, Change] = {
@@ -280,19 +262,19 @@ def _row_rules(table: Table, stage: str) -> Iterator[Break]:
 
 
 def _breaks() -> Iterator[Break]:
-    for stage, tables in _READ_BY.items():
-        for table in tables:
-            yield from _row_rules(table, stage)
-    known = movements.TABLE.rule("known_section")
-    yield Break(movements.TABLE, known, "movements", _twins({"movement_event": _on_another_section}))
-    for rule, column, clock in (
-        ("arrival_first", "arrival_time", "99:59:59"),
-        ("planned_departure_s:maximum", "departure_time", "49:00:00"),
-    ):
-        plan = _plan_with(_all(column, clock))
-        yield Break(timetable.TABLE, timetable.TABLE.rule(rule), "timetable", _twins(plan))
-    once = visits.TABLE.rule(f"unique:{','.join(visits.TABLE.key)}")
-    yield Break(visits.TABLE, once, "visits", _pair("observed_visit", _all("visit_id", "planted-again")))
+    for stage, names in _READ_BY.items():
+        for name in names:
+            yield from _row_rules(TABLES[name], stage)
+    yield _of("movements", "known_section", _twins({"movement_event": _on_another_section}))
+    yield _of("timetable", "arrival_first", _twins(_plan_with(_all("arrival_time", "99:59:59"))))
+    yield _of("timetable", "planned_departure_s:maximum", _twins(_plan_with(_all("departure_time", "49:00:00"))))
+    once = f"unique:{','.join(TABLES['visits'].key)}"
+    yield _of("visits", once, _pair("observed_visit", _all("visit_id", "planted-again")))
+
+
+def _of(stage: str, rule: str, files: Files) -> Break:
+    """A rule of the lake table that a stage is named after."""
+    return Break(TABLES[stage], TABLES[stage].rule(rule), stage, files)
 
 
 BREAKS = {one.name: one for one in _breaks()}
