@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -116,18 +116,24 @@ def own_cluster(folder: Path) -> Iterator[Cluster]:
 def own_session(spark: SparkSession, folder: Path) -> Iterator[tuple[SparkSession, Ledger]]:
     """A session and a ledger on a cluster of their own in ``folder``, with settings for a handful of rows."""
     with own_cluster(folder) as cluster:
-        session = spark.newSession()
         environ = {
             "SIGNALBOX_CATALOG_URI": cluster.jdbc_url("catalog"),
             "SIGNALBOX_CATALOG_USER": "catalog",
             "SIGNALBOX_CATALOG_PASSWORD": cluster.password("catalog"),
             "SIGNALBOX_WAREHOUSE": f"file://{folder / 'warehouse'}",
         }
-        for key, value in catalog_conf(environ).items():
-            if key != "spark.sql.extensions":  # Belongs to the JVM.
-                session.conf.set(key, value)
+        session = session_on(spark, environ)
         with tiny_queries(session):
             yield session, Ledger.at(cluster.url("ledger"))
+
+
+def session_on(spark: SparkSession, environ: Mapping[str, str]) -> SparkSession:
+    """A session on the lake that these settings name."""
+    session = spark.newSession()
+    for key, value in catalog_conf(environ).items():
+        if key != "spark.sql.extensions":  # Belongs to the JVM.
+            session.conf.set(key, value)
+    return session
 
 
 def lean(stage: Stage) -> Stage:

@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from expectations.arrow import schema
 from expectations.contract import Table
 from expectations.manifest import write_manifest
-
-ARROW = {"string": pa.string(), "bigint": pa.int64(), "date": pa.date32()}
 
 
 def numbered(prefix: str, first: int, count: int, width: int) -> pa.Array:
@@ -35,9 +34,10 @@ class Landing:
 
     def __init__(self, table: Table, landing: Path, days: Sequence[str], picked: Iterable[str] = ()) -> None:
         self.table, self.rows = table, [0] * len(days)
-        kinds = {column.name: ARROW[column.type] for column in table.columns}
-        kinds |= {name: pa.dictionary(pa.int32(), pa.string()) for name in picked}
-        self.schema = pa.schema(list(kinds.items()))
+        few = pa.dictionary(pa.int32(), pa.string())
+        self.schema = pa.schema(
+            [field.with_type(few) if field.name in set(picked) else field for field in schema(table)]
+        )
         self.paths = [landing / table.name / day / f"{table.name}.parquet" for day in days]
         repeated = [name for name in self.schema.names if name != "event_id"]
         self.writers = [self._open(path, repeated) for path in self.paths]

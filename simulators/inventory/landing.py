@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from expectations.arrow import schema
 from expectations.contract import Table
 from expectations.manifest import write_manifest
-
-ARROW = {"string": pa.string(), "double": pa.float64(), "date": pa.date32()}
 
 
 def numbered(prefix: str, count: int, width: int) -> pa.Array:
@@ -32,12 +31,12 @@ def known(values: np.ndarray, is_known: np.ndarray) -> pa.Array:
 
 def land(table: Table, batches: Iterable[pa.Table], path: Path) -> int:
     """Write the batches in the columns and types of the contract; returns the number of rows."""
-    schema = pa.schema([(column.name, ARROW[column.type]) for column in table.columns])
+    columns = schema(table)
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer:
+    with pq.ParquetWriter(path, columns, compression="zstd", store_schema=False) as writer:
         for batch in batches:
-            writer.write_table(batch.select(schema.names).cast(schema))
+            writer.write_table(batch.select(columns.names).cast(columns))
             rows += batch.num_rows
     write_manifest(path, rows)
     print(f"landed {table.name}: {rows:,} rows, {path.stat().st_size / 1e6:.1f} MB", flush=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from spark_jobs.common import relations
+from spark_jobs.common import faults, relations
 from spark_jobs.common.ledger import Attempt, Release
 from spark_jobs.common.mart import Mart, Swap, named, quoted
 from spark_jobs.common.outcome import Blocked, TryAgain
@@ -134,6 +134,7 @@ def _fill(cursor: Any, schema: str, mart: Mart, swap: Swap, table: str, batches:
     stream = (batch for rows in batches for batch in sent.take(rows).to_batches())
     reader = pa.RecordBatchReader.from_batches(sent.schema, stream)
     cursor.adbc_ingest(table, reader, mode="append", db_schema_name=schema)
+    faults.point("mid_stage")
     if unique := mart.unique_sql():
         cursor.execute(f"ALTER TABLE {full} ADD CONSTRAINT {quoted(f'{table}_key')} {unique}")
     if swap.index:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from expectations.arrow import schema
 from expectations.contract import Table
 
 if TYPE_CHECKING:
@@ -18,20 +19,7 @@ class Tally:
     each."""
 
     def __init__(self, table: Table) -> None:
-        import pyarrow as pa
-
-        types = {
-            "string": pa.string(),
-            "int": pa.int32(),
-            "bigint": pa.int64(),
-            "double": pa.float64(),
-            "boolean": pa.bool_(),
-            "timestamp": pa.timestamp("us", "UTC"),
-            "date": pa.date32(),
-            "array<string>": pa.list_(pa.string()),
-            "array<double>": pa.list_(pa.float64()),
-        }
-        self.schema = pa.schema([(column.name, types[column.type]) for column in table.columns])
+        self.schema = schema(table)
         self.rows = 0
         self._sum = 0
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from expectations.contract import Table
 from expectations.manifest import list_tables, listed, write_manifest
 from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, trips
-from spark_jobs.metro.import_options import add_corridor, corridor_groups, time_zone
+from spark_jobs.metro.import_options import add_corridor, corridor_groups, optional, time_zone
 
 TABLES: dict[str, Table] = {m.TABLE.name: m.TABLE for m in (stops, routes, trips, stop_times, calendar, calendar_dates)}
 USED = ("agency", *TABLES)
@@ -51,7 +51,7 @@ def import_gtfs(args: argparse.Namespace) -> None:
     version = f"gtfs-{hashlib.sha256(b''.join(content.values())).hexdigest()[:12]}"
     group = feed["routes"].route_id.map(corridor_groups(feed["routes"].route_id.dropna(), args.corridor))
     feed["routes"] = feed["routes"].assign(corridor_group=group, agency_timezone=str(zone))
-    feed["stops"] = feed["stops"][~_column(feed["stops"], "location_type").isin(NO_STOPS)]
+    feed["stops"] = feed["stops"][~optional(feed["stops"], "location_type").isin(NO_STOPS)]
     landed = {name: rows for name, rows in feed.items() if name in TABLES and len(rows)}
     for name, rows in landed.items():
         path = args.landing / name / f"{args.day}" / f"{version}.parquet"
@@ -86,7 +86,7 @@ def rows_of(name: str, raw: bytes) -> pd.DataFrame:
         raise ValueError(f"{name}.txt cannot be read as CSV in UTF-8: {str(error).strip()}.") from error
     rows = rows.rename(columns=str.strip)
     if name == "routes":
-        rows["route_short_name"] = _column(rows, "route_short_name").fillna(_column(rows, "route_long_name"))
+        rows["route_short_name"] = optional(rows, "route_short_name").fillna(optional(rows, "route_long_name"))
     columns = TABLES[name].columns if name in TABLES else ()
     needed = [c.name for c in columns if not c.nullable and c.name not in ADDED] or ["agency_timezone"]
     if missing := [column for column in needed if column not in rows]:
@@ -105,10 +105,6 @@ def first_day(feed: dict[str, pd.DataFrame]) -> date:
     if pd.isna(first):
         raise ValueError("Neither calendar.txt nor calendar_dates.txt names a day, written YYYYMMDD.")
     return date(first.year, first.month, first.day)
-
-
-def _column(rows: pd.DataFrame, name: str) -> "pd.Series[str]":
-    return rows[name] if name in rows else pd.Series(None, index=rows.index, dtype="str")
 
 
 def _write(rows: pd.DataFrame, table: Table, path: Path) -> None:

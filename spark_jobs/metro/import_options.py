@@ -1,4 +1,4 @@
-"""What the importers of metro take alike: groups of lines, and time zones by name."""
+"""What the importers of metro take alike: groups of lines, time zones by name, and columns that may be absent."""
 
 import argparse
 from collections.abc import Iterable
@@ -33,3 +33,8 @@ def time_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is not a time zone.") from error
+
+
+def optional(rows: pd.DataFrame, column: str) -> pd.Series:
+    """The column, or one without values."""
+    return rows[column] if column in rows else pd.Series(None, index=rows.index, dtype="str")

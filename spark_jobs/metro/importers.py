@@ -18,11 +18,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from expectations.arrow import schema
+from expectations.contract import Table
 from expectations.manifest import list_tables, write_manifest
-from expectations.metro import LANDING
+from expectations.metro import LANDING, observed_visit
 from spark_jobs.metro import gtfs
-from spark_jobs.metro.import_options import add_corridor, corridor_groups, time_zone
+from spark_jobs.metro.import_options import add_corridor, corridor_groups, optional, time_zone
 
+TABLES: dict[str, Table] = {table.name: table for table in LANDING}
+ORIGIN = ["source_file", "source_row"]
 OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
 OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
 PLANNED_KEYS = ("trip_id", "stop_id", "arrival_time", "route_id", "direction_id")
@@ -40,35 +44,11 @@ ANSWERS = (
     "scheduled_headway_branch",
     "scheduled_headway_trunk",
 )
-TYPES = {
-    "string": pa.string(),
-    "int": pa.int32(),
-    "long": pa.int64(),
-    "double": pa.float64(),
-    "bool": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
-PLAN_FIELDS = "plan_version string, published_ts timestamp"
-LANDING_TABLES = {
-    "observed_visit": "visit_id string, service_date date, run_id string, train_number string, line_id string, "
-    "corridor_group string, direction_id int, stop_id string, station_id string, visit_seq int, arrival_ts timestamp, "
-    "departure_ts timestamp, vehicle_id string, vehicle_consist string, revenue bool, source_file string, "
-    "source_row long",
-    "stops": "stop_id string, stop_name string, parent_station string, stop_lat double, stop_lon double, "
-    f"platform_code string, {PLAN_FIELDS}",
-    "routes": f"route_id string, route_short_name string, corridor_group string, agency_timezone string, {PLAN_FIELDS}",
-    "trips": "trip_id string, route_id string, service_id string, direction_id int, trip_headsign string, "
-    f"block_id string, run_number string, {PLAN_FIELDS}",
-    "stop_times": "trip_id string, stop_sequence int, stop_id string, arrival_time string, departure_time string, "
-    f"platform_stop_id string, timepoint int, {PLAN_FIELDS}",
-    "calendar_dates": f"service_id string, date date, exception_type int, {PLAN_FIELDS}",
-}
 
 
 @dataclass(frozen=True)
-class ServiceDay:
-    """The one day of an import: its date, local time zone, name in the plan and time of publication."""
+class ImportedDay:
+    """The one service day of an import: its date, local time zone, name in the plan and time of publication."""
 
     date: pd.Timestamp
     zone: ZoneInfo
@@ -109,19 +89,21 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     planned = read_table(args.planned, PLANNED_KEYS)
     if not {"run_key", "trip_id"} & set(observed):
         raise ValueError(f"{args.observed.name} has neither run_key nor trip_id, so runs cannot be told apart.")
-    day = ServiceDay(_single_date(observed, args.observed), time_zone(args.timezone))
+    day = ImportedDay(_single_date(observed, args.observed), time_zone(args.timezone))
     groups = corridor_groups({*observed.route_id, *planned.route_id}, args.corridor)
     salt = secrets.token_bytes(16) if args.seed is None else str(args.seed).encode()
-    visits = observed_visits(observed, day, groups, salt).assign(source_file=args.observed.name)
+    visits = observed_visits(observed, day, groups, salt)
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
     for name, frame in tables.items():
-        _write(frame, name, args.landing, day)
-    list_tables(args.landing, tables, of=(table.name for table in LANDING))
+        _write(frame, TABLES[name], args.landing, day)
+    list_tables(args.landing, tables, of=TABLES)
     _write_truth(observed, visits, args.truth or args.landing / "_truth")
 
 
 def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()) -> pd.DataFrame:
-    """One Parquet or CSV file with at least these columns, the keys filled, numbers as numbers and ids as text."""
+    """One Parquet or CSV file with at least these columns, the keys filled, numbers as numbers and ids as text; each row with
+    its origin.
+    """
     frame = _read(path)
     missing = [column for column in (*keys, *nullable) if column not in frame]
     if missing:
@@ -137,7 +119,7 @@ def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path.name} has a {column} that is not a number: {error}.") from error
     texts = {column: "str" for column in TEXTS if column in keys}
-    return frame.astype(texts)
+    return frame.astype(texts).reset_index(drop=True).assign(source_file=path.name, source_row=range(len(frame)))
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -151,17 +133,16 @@ def _read(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path.name} cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from error
 
 
-def observed_visits(observed: pd.DataFrame, day: ServiceDay, groups: pd.Series, salt: bytes) -> pd.DataFrame:
+def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series, salt: bytes) -> pd.DataFrame:
     """Rows of observed_visit. Departure: start towards the next stop, else stop + dwell, else the stop."""
-    rows = observed.reset_index(drop=True).rename_axis("source_row").reset_index()
-    rows["run_id"] = rows.run_key.astype(str) if "run_key" in rows else _hashed(rows.trip_id.astype(str), salt)
-    rows["seen"] = rows.stop_timestamp.fillna(rows.move_timestamp)
+    run_id = observed.run_key.astype(str) if "run_key" in observed else _hashed(observed.trip_id.astype(str), salt)
+    rows = observed.assign(run_id=run_id, seen=observed.stop_timestamp.fillna(observed.move_timestamp))
     rows = rows.sort_values(["run_id", "stop_sequence", "seen", "source_row"], kind="stable").reset_index(drop=True)
     started = rows.groupby("run_id").move_timestamp.shift(-1)
     dwell = rows.get("dwell_time_seconds", np.nan)
     # A start before the stop belongs to another pass of the same run number (repeated rows): not this departure.
     departure = started.where(~(started < rows.stop_timestamp)).fillna(rows.stop_timestamp + dwell)
-    station = _optional(rows, "parent_station").fillna(rows.stop_id)
+    station = optional(rows, "parent_station").fillna(rows.stop_id)
     return pd.DataFrame(
         {
             "visit_id": [f"{day.date:%Y%m%d}-{row}" for row in rows.source_row],
@@ -176,43 +157,45 @@ def observed_visits(observed: pd.DataFrame, day: ServiceDay, groups: pd.Series, 
             "visit_seq": rows.groupby("run_id").cumcount(),
             "arrival_ts": _instant(rows.stop_timestamp),
             "departure_ts": _instant(departure.fillna(rows.stop_timestamp)),
-            "vehicle_id": _optional(rows, "vehicle_id"),
-            "vehicle_consist": _optional(rows, "vehicle_consist"),
+            "vehicle_id": optional(rows, "vehicle_id"),
+            "vehicle_consist": optional(rows, "vehicle_consist"),
             "revenue": True,
+            "source_file": rows.source_file,
             "source_row": rows.source_row,
         }
     )
 
 
 def plan_tables(
-    observed: pd.DataFrame, planned: pd.DataFrame, day: ServiceDay, groups: pd.Series
+    observed: pd.DataFrame, planned: pd.DataFrame, day: ImportedDay, groups: pd.Series
 ) -> dict[str, pd.DataFrame]:
-    """The plan as GTFS: calls in order of time (ties: as in the file), departure = arrival, one service."""
-    calls = planned.reset_index(drop=True)
-    calls = calls.sort_values(["trip_id", "arrival_time"], kind="stable")
+    """The plan as GTFS: calls in order of time (ties: as in the file), departure = arrival, one service. What many rows tell
+    has the first of them as its origin, a planned one where there is one.
+    """
+    calls = planned.sort_values(["trip_id", "arrival_time"], kind="stable")
     calls["stop_sequence"] = calls.groupby("trip_id").cumcount() + 1
     calls["departure_time"] = calls["arrival_time"].map(_clock)
-    stations = observed.assign(parent_station=_optional(observed, "parent_station"))
-    station_of = stations.sort_values("parent_station").groupby("stop_id").parent_station.first()
-    stops = pd.Index(sorted(set(calls.stop_id) | set(station_of.index)))
+    both = pd.concat([planned, observed.assign(parent_station=optional(observed, "parent_station"))])
+    stations = both.sort_values("parent_station").groupby("stop_id").parent_station.first()
+    stops = both.drop_duplicates("stop_id").sort_values("stop_id")
+    routes = both.drop_duplicates("route_id").sort_values("route_id")
     trips = calls.drop_duplicates("trip_id")
     tables = {
-        "stops": pd.DataFrame(
-            {"stop_id": stops, "stop_name": stops, "parent_station": station_of.reindex(stops).to_numpy(object)}
+        "stops": stops[["stop_id", *ORIGIN]].assign(
+            stop_name=stops.stop_id, parent_station=stops.stop_id.map(stations).to_numpy(object)
         ),
-        "routes": pd.DataFrame(
-            {
-                "route_id": groups.index,
-                "route_short_name": groups.index,
-                "corridor_group": groups.to_numpy(),
-                "agency_timezone": str(day.zone),
-            }
+        "routes": routes[["route_id", *ORIGIN]].assign(
+            route_short_name=routes.route_id,
+            corridor_group=routes.route_id.map(groups),
+            agency_timezone=str(day.zone),
         ),
-        "trips": trips[["trip_id", "route_id", "direction_id"]].assign(service_id=day.service_id),
-        "stop_times": calls[["trip_id", "stop_sequence", "stop_id", "departure_time"]].assign(
+        "trips": trips[["trip_id", "route_id", "direction_id", *ORIGIN]].assign(service_id=day.service_id),
+        "stop_times": calls[["trip_id", "stop_sequence", "stop_id", "departure_time", *ORIGIN]].assign(
             arrival_time=calls.departure_time, timepoint=1
         ),
-        "calendar_dates": pd.DataFrame({"service_id": [day.service_id], "date": day.date.date(), "exception_type": 1}),
+        "calendar_dates": observed.head(1)[ORIGIN].assign(
+            service_id=day.service_id, date=day.date.date(), exception_type=1
+        ),
     }
     version = f"import-{day.date:%Y-%m-%d}"
     return {name: frame.assign(plan_version=version, published_ts=day.published) for name, frame in tables.items()}
@@ -232,10 +215,6 @@ def _instant(seconds: pd.Series) -> pd.Series:
     return pd.to_datetime(seconds, unit="s", utc=True)
 
 
-def _optional(rows: pd.DataFrame, column: str) -> pd.Series:
-    return rows[column] if column in rows else pd.Series(None, index=rows.index, dtype=object)
-
-
 def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:
     dates = observed.service_date.astype(str).unique()
     if len(dates) != 1:
@@ -246,17 +225,18 @@ def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:
         raise ValueError(f"{path.name} has a service_date that is not a date: {dates[0]!r}.") from error
 
 
-def _write(frame: pd.DataFrame, table: str, landing: Path, day: ServiceDay) -> None:
+def _write(frame: pd.DataFrame, table: Table, landing: Path, day: ImportedDay) -> None:
     """One file and its manifest in the folder of its arrival: the plan when published, visits with the last."""
-    fields = [field.split() for field in LANDING_TABLES[table].split(", ")]
-    schema = pa.schema([(name, TYPES[kind]) for name, kind in fields])
-    rows = pa.Table.from_pandas(frame.reindex(columns=schema.names), schema=schema, preserve_index=False)
+    columns = schema(table)
+    if not set(ORIGIN) <= set(columns.names):
+        columns = pa.schema([*columns, ("source_file", pa.string()), ("source_row", pa.int64())])
+    rows = pa.Table.from_pandas(frame.reindex(columns=columns.names), schema=columns, preserve_index=False)
     said, arrived = {}, day.published
-    if table == "observed_visit":
+    if table is observed_visit.TABLE:
         times = pd.concat([frame.arrival_ts, frame.departure_ts]).dropna()
         said = {"start": times.min().isoformat(), "end": times.max().isoformat()}
         arrived = times.max()
-    path = landing / table / f"{arrived:%Y-%m-%d}" / f"{day.service_id}.parquet"
+    path = landing / table.name / f"{arrived:%Y-%m-%d}" / f"{day.service_id}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows, path)
     write_manifest(path, rows.num_rows, **said)

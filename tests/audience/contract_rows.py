@@ -1,4 +1,4 @@
-"""Rows of audience's tables that are valid, and what breaks each rule that a contract states itself."""
+"""Rows of audience's tables that are valid, and what breaks each rule."""
 
 from datetime import date
 from typing import Any
@@ -51,4 +51,14 @@ BREAKS: dict[tuple[str, str], dict[str, str]] = {
     ("air_index", "index_adds_up"): {"audience_index": "121D"},
     ("air_index", "bounds_of_estimates"): {"is_approx": "true"},
     ("air_run_audit", "pairs_nested"): {"unordered_pairs": "0L"},
+}
+
+# Rows that, each of them there twice, break every rule of a table's suite at once, its row count apart; not named: any row does.
+SCOPES: dict[str, tuple[dict[str, Any], ...]] = {
+    # An entry without an end, and another of the same first day.
+    "segments": ({"valid_to": None},),
+    "udb": ({"user_id": "u"}, {"user_id": "U"}),
+    # Two segments of one user each cannot make a group of ten.
+    "air_index": ({"group_id": "G", "segment_users": 1, "group_total": 10, "is_approx": False},),
+    "air_run_audit": ({"users": 7, "users_before": 10},),
 }

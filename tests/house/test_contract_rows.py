@@ -1,10 +1,11 @@
-"""Every row rule of every pipeline's contracts can be broken, and says so by its own name.
+"""Every rule of every pipeline's contracts can be broken, and says so by its own name.
 
-What a pipeline's contracts state beyond their columns is broken by `tests/<slug>/contract_rows.py`.
+What a pipeline's contracts state beyond their columns and keys is broken by `tests/<slug>/contract_rows.py`.
 """
 
 import importlib
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from expectations.contract import Table
 from expectations.suites import stale
 from spark_jobs.common import pipelines
-from tests.contract_breaks import first_broken
+from spark_jobs.common.audit import audit
+from tests.contract_breaks import broken_by, first_broken
 from tests.house.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -25,13 +27,17 @@ def contracts(slug: str) -> tuple[Table, ...]:
     return importlib.import_module(f"expectations.{slug}").ALL
 
 
+def rows(slug: str) -> ModuleType:
+    return importlib.import_module(f"tests.{slug}.contract_rows")
+
+
 ROW_RULES = [(slug, table.name, rule.name) for slug in SLUGS for table in contracts(slug) for rule in table.row_rules()]
+SUITES = [(slug, table) for slug in SLUGS for table in contracts(slug) if not table.landing]
 
 
 @cache
 def found(spark: "SparkSession", slug: str) -> dict[tuple[str, str], str | None]:
-    rows = importlib.import_module(f"tests.{slug}.contract_rows")
-    return first_broken(spark, contracts(slug), rows.VALID, rows.BREAKS)
+    return first_broken(spark, contracts(slug), rows(slug).VALID, rows(slug).BREAKS)
 
 
 def test_the_pipelines_are_exactly_these() -> None:
@@ -47,7 +53,7 @@ def test_every_rule_that_a_contract_states_itself_has_a_row_that_breaks_it(slug:
     stated = {
         (table.name, rule.name) for table in contracts(slug) for rule in table.rules if rule.condition is not None
     }
-    assert set(importlib.import_module(f"tests.{slug}.contract_rows").BREAKS) == stated
+    assert set(rows(slug).BREAKS) == stated
 
 
 @pytest.mark.long
@@ -62,3 +68,23 @@ def test_a_valid_row_breaks_no_rule(spark: "SparkSession", slug: str, table: str
 @pytest.mark.parametrize(("slug", "table", "rule"), ROW_RULES)
 def test_a_row_that_breaks_a_rule_is_named_after_it(spark: "SparkSession", slug: str, table: str, rule: str) -> None:
     assert found(spark, slug)[table, rule] == rule
+
+
+@pytest.mark.long
+@pytest.mark.spark
+@pytest.mark.parametrize(("slug", "table"), SUITES, ids=[table.name for _, table in SUITES])
+def test_rows_that_break_every_rule_of_a_suite_are_told_each_rule(
+    spark: "SparkSession", slug: str, table: Table
+) -> None:
+    """All but its row count, which they cannot break; that no rows are told is a test of its own."""
+    changes = rows(slug).SCOPES.get(table.name, ({},))
+    broken = broken_by(spark, table, rows(slug).VALID.get(table.name, {}), changes)
+    assert broken == {rule.name for rule in table.suite_rules()} - {"has_rows"}
+
+
+@pytest.mark.long
+@pytest.mark.spark
+@pytest.mark.parametrize("table", [t for _, t in SUITES if not t.may_be_empty], ids=lambda table: table.name)
+def test_a_table_without_rows_is_told(spark: "SparkSession", table: Table) -> None:
+    nothing = spark.createDataFrame([], table.ddl())
+    assert {rule["rule"]: rule["success"] for rule in audit(table, table.name, nothing)}["has_rows"] is False

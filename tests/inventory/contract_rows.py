@@ -1,4 +1,4 @@
-"""Rows of inventory's tables that are valid, and what breaks each rule that a contract states itself."""
+"""Rows of inventory's tables that are valid, and what breaks each rule."""
 
 from datetime import date
 from typing import Any
@@ -32,6 +32,7 @@ VALID: dict[str, dict[str, Any]] = {
     "inv_convergence": RANGE,
 }
 
+SAME: dict[str, Any] = {"location_id": "L", "material_id": "M"}
 NO_NUMBER, NO_TEXT = "CAST(NULL AS DOUBLE)", "CAST(NULL AS STRING)"
 
 # For each rule that a contract states itself: what to change in a valid row to break it.
@@ -57,4 +58,17 @@ BREAKS: dict[tuple[str, str], dict[str, str]] = {
     ("inv_backtest_segments", "within_interval"): {"achieved_hi": "achieved_cycle - 0.01D"},
     ("inv_stock_policy", "cheaper_by_cost"): {"policy": "'nonstock'"},
     ("inv_convergence", "rop_in_interval"): {"rop": "rop_hi + 1D"},
+}
+
+# Rows that, each of them there twice, break every rule of a table's suite at once, its row count apart; not named: any row does.
+SCOPES: dict[str, tuple[dict[str, Any], ...]] = {
+    "histories": (SAME | {"price": 0.0}, SAME | {"has_master": False, "currency": "NOK"}),
+    # Twice the same segment, both picked, neither near its target.
+    "inv_backtest_segments": ({"segment": "lumpy/H", "method": "exact", "target": 0.9},),
+    "inv_recommendation": (SAME | {"status": "failed"}, SAME),
+    "inv_reorder_points": (
+        {"location_id": "L", "item": "M", "target": 0.9, "reorder_point": 5.0},
+        {"location_id": "L", "item": "M", "target": 0.9, "reorder_point": 4.0},
+    ),
+    "inv_ltd_quantiles": (SAME | {"q": 0.9, "value": 5.0}, SAME | {"q": 0.9, "value": 4.0}),
 }

@@ -1,4 +1,4 @@
-"""Rows of metro's tables that are valid, and what breaks each rule that a contract states itself."""
+"""Rows of metro's tables that are valid, and what breaks each rule."""
 
 from typing import Any
 
@@ -48,4 +48,48 @@ BREAKS: dict[tuple[str, str], dict[str, str]] = {
     ("kpi_15min", "on_time_of_run"): {"on_time": "run + 1"},
     ("kpi_15min", "planned_adds_up"): {"planned": "planned + 1"},
     ("otp_sensitivity", "on_time_of_planned"): {"on_time": "planned + 1"},
+}
+
+# Rows that, each of them there twice, break every rule of a table's suite at once, its row count apart; not named: any row does.
+SCOPES: dict[str, tuple[dict[str, Any], ...]] = {
+    "timetable": (
+        {"trip_id": "t", "stop_sequence": 1, "planned_departure_s": 600},
+        {"trip_id": "t", "stop_sequence": 2, "planned_departure_s": 500},
+    ),
+    "movements": ({"ingest_ts": "2024-03-12T09:00:00Z"},),
+    "visits": (
+        {
+            "vehicle_id": "v",
+            "source_file": None,
+            "anchor_ts": "2024-03-12T06:00:00Z",
+            "departure_ts": "2024-03-12T06:10:00Z",
+        },
+        {
+            "vehicle_id": "v",
+            "source_file": None,
+            "anchor_ts": "2024-03-12T06:05:00Z",
+            "arrival_ts": "2024-03-12T06:05:30Z",
+        },
+    ),
+    "stop_visits": (
+        {
+            "planned_trip_id": "t",
+            "scheduled_stop_sequence": 1,
+            "deviation_dep_s": 2500.0,
+            "match_method": None,
+            "time_quality": "MISSING",
+        },
+        # A run that is matched with nothing.
+        {
+            "planned_trip_id": None,
+            "scheduled_stop_sequence": None,
+            "match_method": None,
+            "status": "EXTRA",
+            "time_quality": "MISSING",
+        },
+    ),
+    "planned_calls": (
+        {"run_id": "r", "visit_seq": 1, "status": "CANCELLED", "deviation_dep_s": 2500.0},
+        {"run_id": "r", "visit_seq": 1, "status": "RUN", "deviation_dep_s": 0.0},
+    ),
 }

@@ -134,6 +134,20 @@ def test_calls_are_ordered_by_time_and_may_lie_after_midnight(tmp_path):
     assert calls.arrival_time.tolist() == calls.departure_time.tolist()
 
 
+def test_every_row_of_the_plan_names_the_row_that_it_came_from(tmp_path):
+    landing = load(tmp_path)
+    calls = table(landing, "stop_times")
+    assert list(zip(calls.stop_id, calls.source_row, strict=True)) == [("s1", 1), ("s2", 0), ("s9", 2)]
+    assert table(landing, "trips").source_row.tolist() == [1]
+    stops = table(landing, "stops")
+    assert dict(zip(stops.stop_id, zip(stops.source_file, stops.source_row, strict=True), strict=True)) == {
+        **{"s1": ("planned.parquet", 1), "s2": ("planned.parquet", 0), "s9": ("planned.parquet", 2)},
+        **{"s3": ("observed.parquet", 2), "s4": ("observed.parquet", 3)},
+    }
+    assert set(table(landing, "routes").source_file) == {"planned.parquet"}
+    assert set(table(landing, "calendar_dates").source_file) == {"observed.parquet"}
+
+
 def test_stations_come_from_the_observed_file_where_it_knows_them(tmp_path):
     stops = table(load(tmp_path), "stops").set_index("stop_id").parent_station
     assert stops["s2"] == "B"

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
     """Up with a simulated metro day at a small scale; its schedules end with that day."""
+    with started_stack(folder, lambda settings: land_anew(settings, 0.02), for_minutes) as stack:
+        for dag_id in DAGS:
+            stack.api.unpause(dag_id)
+        yield stack
+
+
+@contextmanager
+def started_stack(
+    folder: Path,
+    land: Callable[[Settings], None],
+    extra: Callable[[Settings], dict[str, str]] = lambda _: {},
+) -> Iterator[Stack]:
+    """Up with what ``land`` puts into the landing folder, and no DAG switched on."""
     with slack_standin() as slack:
         settings = Settings(
             {
@@ -76,18 +89,16 @@ def running_stack(folder: Path) -> Iterator[Stack]:
                 "AIRFLOW_CONN_SLACK_DEFAULT": slack.connection(),
             }
         )
-        land_anew(settings, 0.02)
+        land(settings)
         lend_jars(settings)
         platform = Platform(settings, say=lambda _: None)
         try:
-            platform.up(pick_ports=True, extra=for_minutes(settings))
+            platform.up(pick_ports=True, extra=extra(settings))
             stack = Stack(settings, slack)
             deadline = time.monotonic() + 120
             while not set(DAGS) <= stack.api.dag_ids():
                 assert time.monotonic() < deadline, stack.api.import_errors()
                 time.sleep(1)
-            for dag_id in DAGS:
-                stack.api.unpause(dag_id)
             yield stack
         finally:
             platform.down()

@@ -60,18 +60,24 @@ def run_by_steps(lake: Path, landing: Path, command: Iterable[str], environ: Map
     ledger = Ledger.from_environment()
     ledger.migrate()
     key = f"steps/{lake.name}"
-    window = ("--window-start", NIGHT.start.isoformat(), "--window-end", NIGHT.end.isoformat())
     environ = {**os.environ, "SIGNALBOX_HOME": str(lake), "SIGNALBOX_LANDING": str(landing), **environ}
+    take_steps(ledger, key, "nightly", NIGHT, command, environ)
+    assert ledger.latest_release("metro", "settled").run_key == key
+    return hashes(ledger, key)
+
+
+def take_steps(
+    ledger: Ledger, key: str, cadence: str, window: Window, command: Iterable[str], environ: Mapping[str, str]
+) -> None:
+    """A run up to its release, each step a process that ``command`` begins."""
 
     def step(*words: str) -> None:
-        line = [*command, *words, "--cadence", "nightly", "--run-key", key, *window]
+        asked = ["--window-start", window.start.isoformat(), "--window-end", window.end.isoformat()]
+        line = [*command, *words, "--cadence", cadence, "--run-key", key, *asked]
         answer = subprocess.run(line, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=WITHIN_S)
         assert answer.returncode == 0, answer.stderr[-3000:]
 
-    names = pipelines.pipeline("metro").STAGES
-    for name in names:
+    for name in pipelines.pipeline("metro").STAGES:
         step("build", "metro", name)
         assert (verdict := ledger.checkpoint(key, name)).passed, verdict.sentence
     step("release", "metro")
-    assert ledger.latest_release("metro", "settled").run_key == key
-    return hashes(ledger, key)

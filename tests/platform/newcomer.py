@@ -7,13 +7,17 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import psycopg2
 from playwright.sync_api import Locator, Page
 
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
 from platform_local.ports import free_port
 from spark_jobs.common.ledger import Ledger, Release
+from tests.browser import sign_in
+from tests.waiting import wait_for
 
 DAY_ONE = re.findall(r"^## Day one\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)[0]
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", DAY_ONE, re.MULTILINE | re.DOTALL)
@@ -63,6 +67,16 @@ class Newcomer:
         """The first button that bears this name, or says it when the mouse is on it."""
         (within or self.page).get_by_role("button", name=named(name)).first.click()
 
+    def signs_in(self, said: str) -> None:
+        """With what `make up` printed."""
+        self.page.context.clear_cookies()
+        sign_in(self.page, *re.findall(r"Airflow +(\S+) +user (\S+) +password (\S+)", said)[0])
+
+    def switches_on(self, dag_id: str) -> None:
+        self.opens(f"/dags/{dag_id}")
+        self.page.get_by_test_id("toggle-pause").first.click()
+        wait_for(lambda: not self.api.get(f"/dags/{dag_id}")["is_paused"])
+
     def opens_trigger_form(self, dag_id: str) -> Locator:
         self.opens(f"/dags/{dag_id}")
         self.clicks("Trigger")
@@ -94,10 +108,7 @@ class Newcomer:
         return found[0]
 
     def waits_for_dag(self, dag_id: str) -> None:
-        deadline = time.monotonic() + RUN_WITHIN_S
-        while dag_id not in self.api.dag_ids():
-            assert time.monotonic() < deadline, self.api.import_errors()
-            time.sleep(2)
+        wait_for(lambda: dag_id in self.api.dag_ids(), RUN_WITHIN_S)
 
     def waits_for_end(self, run: Run) -> str:
         deadline = time.monotonic() + RUN_WITHIN_S
@@ -111,6 +122,14 @@ class Newcomer:
 
     def releases(self, tier: str) -> list[Release]:
         return Ledger.at(self.settings.environment()["SIGNALBOX_LEDGER_URL"]).releases("metro", tier)
+
+    def read(self, home: str, query: str) -> list[tuple[Any, ...]]:
+        """Rows that the read role sees on the platform of this home."""
+        cluster = Settings({**self.environ, "SIGNALBOX_HOME": str(self.folder / home)}).cluster()
+        with psycopg2.connect(cluster.url("marts", "bi").replace("+psycopg2", "")) as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return cursor.fetchall()
 
     def takes_picture(self, name: str, height: int = 900) -> None:
         """README's picture of what is on the screen now, down to this height; no secret and no path of this machine may be in it."""

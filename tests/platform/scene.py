@@ -139,8 +139,8 @@ class Scene(World):
         for step in self._steps:
             step.kill()
 
-    def die(self, step: str, point: str) -> None:
-        assert self.step(step, fault=point).ended() == KILLED
+    def die(self, step: str, point: str, **environ: str) -> None:
+        assert self.step(step, fault=point, **environ).ended() == KILLED
 
     def seen(self) -> tuple[list[float], list[float]]:
         """The totals that readers of the release see, and those that readers of PostgreSQL see; each table is whole."""

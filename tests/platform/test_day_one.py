@@ -9,13 +9,14 @@ where the one before it ended. The pictures of README are taken anew by
 import re
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from shutil import copytree
 
 import pytest
 
-from simulators.metro import ServiceDay
-from tests.browser import chromium, clear, sign_in
-from tests.metro.test_gtfs import feed
+from simulators.metro import ServiceDay, Settings, land, simulate_day
+from tests.browser import chromium, clear
+from tests.metro.test_gtfs import as_gtfs
 from tests.platform.conftest import lend_jars
 from tests.platform.newcomer import COMMANDS, DAY_ONE, Newcomer, named
 
@@ -42,8 +43,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
 
 def test_make_up_says_where_to_sign_in_and_a_live_run_turns_green(newcomer: Newcomer) -> None:
     said = newcomer.types("make up")
-    address, user, password = re.findall(r"Airflow +(\S+) +user (\S+) +password (\S+)", said)[0]
-    sign_in(newcomer.page, address, user, password)
+    newcomer.signs_in(said)
     run = newcomer.waits_for_run("metro_live", "success")
     assert set(newcomer.states(run).values()) == {"success"}
     newcomer.opens("/dags")
@@ -110,34 +110,58 @@ def test_after_the_mend_clear_turns_the_run_green(newcomer: Newcomer) -> None:
     assert newcomer.states(run)[CHECKPOINT] in ("success", "skipped")
 
 
-def test_the_dialog_settles_days_of_the_past(newcomer: Newcomer) -> None:
-    """Two of the seven days: the same form takes a week."""
+def test_the_dialog_settles_a_week(newcomer: Newcomer) -> None:
     newcomer.types("make history ")
-    today = ServiceDay.at(datetime.now(UTC)).date
-    days = [today - timedelta(days=3), today - timedelta(days=2)]
+    week = [ServiceDay.at(datetime.now(UTC)).date - timedelta(days=back) for back in range(7, 0, -1)]
+    # Yesterday was settled when the platform came up.
+    settles(newcomer, week, "6 runs will be triggered.", picture="backfill-dialog")
+    newcomer.waits_for_run("metro_nightly", "success", "backfill", count=6)
+    settled = {ServiceDay.at(release.window.start).date for release in newcomer.releases("settled")}
+    assert set(week) <= settled
+
+
+def settles(newcomer: Newcomer, days: list[date], said: str, picture: str = "") -> None:
+    """Fill in the dialog and let it start."""
     form = newcomer.opens_trigger_form("metro_nightly")
     form.get_by_text(named("Backfill"), exact=True).click()
     newcomer.gives(form, "From", datetime.combine(days[0], time(0), UTC))
-    newcomer.gives(form, "To", datetime.combine(days[1], time(23, 59), UTC))
-    form.get_by_text("2 runs will be triggered.").wait_for()
-    newcomer.takes_picture("backfill-dialog")
+    newcomer.gives(form, "To", datetime.combine(days[-1], time(23, 59), UTC))
+    form.get_by_text(said).wait_for()
+    if picture:
+        newcomer.takes_picture(picture)
     newcomer.clicks("Run Backfill", within=form)
-    newcomer.waits_for_run("metro_nightly", "success", "backfill", count=2)
-    settled = {ServiceDay.at(release.window.start).date for release in newcomer.releases("settled")}
-    assert set(days) <= settled
+    form.wait_for(state="hidden")
 
 
 def test_ones_own_timetable_lands_on_a_platform_without_a_world(newcomer: Newcomer) -> None:
-    feed(newcomer.folder / "feed")
+    """The newcomer's metro is a simulated one too, but all that the platform has of it are a GTFS feed and files of movements."""
+    metro = newcomer.folder / "metro"
+    land(simulate_day(Settings(7, 0.02), ServiceDay(yesterday())), metro)
+    as_gtfs(metro, newcomer.folder / "feed")
     own = newcomer.folder / "home" / "own"
     (own / "jars").mkdir(parents=True)
     for jar in (newcomer.folder / "home" / "jars").iterdir():
         (own / "jars" / jar.name).hardlink_to(jar)
     said = newcomer.types("make down")
-    assert "stop_times 2" in said and "world" not in said.partition("postgres")[2]
+    assert "calendar " in said and "world" not in said.partition("postgres")[2]
     assert len(list((own / "landing" / "stop_times").glob("*/*.parquet"))) == 1
     newcomer.waits_for_dag("metro_nightly")
+    newcomer.signs_in(said)
     assert newcomer.api.get("/dags/metro_nightly")["is_paused"]
+
+
+def test_ones_own_movements_are_settled_and_served(newcomer: Newcomer) -> None:
+    for table in ("movement_event", "infra_section"):
+        copytree(newcomer.folder / "metro" / table, newcomer.folder / "home" / "own" / "landing" / table)
+    newcomer.switches_on("metro_nightly")
+    settles(newcomer, [yesterday()], "1 run will be triggered.")
+    newcomer.waits_for_run("metro_nightly", "success", "backfill")
+    ran = newcomer.read("home/own", "SELECT sum(run), sum(planned) FROM metro.punctuality_daily WHERE tier = 'settled'")
+    assert ran[0][0] > 0.9 * ran[0][1] > 0
+
+
+def yesterday() -> date:
+    return ServiceDay.at(datetime.now(UTC)).date - timedelta(days=1)
 
 
 def test_every_command_of_day_one_was_typed(newcomer: Newcomer) -> None:

@@ -24,6 +24,8 @@ from tests.platform.toy import events, land, swapped, tiny_queries
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 OLD, NEW = 20.0, 30.0
+# A job that is no client: its Java dies with it.
+WITH_ITS_SPARK = {"SIGNALBOX_ENGINE": "local", "SIGNALBOX_DRIVER_MEMORY": "1g"}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -58,10 +60,11 @@ def scene(spark: Any, ledger: Ledger, server: Server) -> Iterator[Scene]:
 # -- kill -9 ---------------------------------------------------------------------------------------------------
 
 
-def test_a_run_killed_at_every_point_in_turn_ends_in_exactly_one_version(scene: Scene) -> None:
+@pytest.mark.parametrize("job", [{}, pytest.param(WITH_ITS_SPARK, marks=pytest.mark.heavy)], ids=["client", "whole"])
+def test_a_job_killed_at_every_point_in_turn_ends_in_exactly_one_version(scene: Scene, job: dict[str, str]) -> None:
     assert (scene.seen(), scene.mains()) == (([OLD], [OLD]), (OLD, OLD))
     for point in ("before_branch_write", "between_commits", "after_branch_write", "after_receipt"):
-        scene.die("clean", point)
+        scene.die("clean", point, **job)
         assert (point, scene.seen(), scene.mains()) == (point, ([OLD], [OLD]), (OLD, OLD))
     scene.prepare()
     assert scene.mains() == (OLD, OLD)
@@ -70,10 +73,10 @@ def test_a_run_killed_at_every_point_in_turn_ends_in_exactly_one_version(scene: 
         ("before_release_row", OLD, (NEW, NEW)),
         ("after_release_row", NEW, (NEW, NEW)),
     ):
-        scene.die("release", point)
+        scene.die("release", point, **job)
         assert (point, scene.seen(), scene.mains()) == (point, ([released], [OLD]), mains)
     for point, served in (("mid_serve", OLD), ("before_served_row", NEW)):
-        scene.die("serve", point)
+        scene.die("serve", point, **job)
         assert (point, scene.seen()) == (point, ([NEW], [served]))
     new = scene.open("new")
     scene.release(new)
@@ -83,7 +86,13 @@ def test_a_run_killed_at_every_point_in_turn_ends_in_exactly_one_version(scene: 
 
 def test_a_run_killed_at_every_point_of_a_swap_leaves_the_old_version_or_the_new(swapping: Scene) -> None:
     new = swapping.publish("new")
-    for point, served in (("after_stage", OLD), ("mid_serve", OLD), ("mid_swap", OLD), ("after_swap", NEW)):
+    for point, served in (
+        ("mid_stage", OLD),
+        ("after_stage", OLD),
+        ("mid_serve", OLD),
+        ("mid_swap", OLD),
+        ("after_swap", NEW),
+    ):
         swapping.die("swap", point)
         assert (point, swapping.seen()) == (point, ([NEW], [served]))
     assert swapping.serve(new, "meant") == {"daily": 1, "events": 10}
@@ -104,7 +113,7 @@ def test_a_writer_stopped_in_mid_swap_keeps_readers_waiting_for_seconds_only(swa
 
 
 def test_when_only_the_python_process_dies_its_java_dies_too_and_a_retry_succeeds(scene: Scene) -> None:
-    step = scene.step("clean", fault="between_commits:stop", SIGNALBOX_ENGINE="local", SIGNALBOX_DRIVER_MEMORY="1g")
+    step = scene.step("clean", fault="between_commits:stop", **WITH_ITS_SPARK)
     step.wait_until_stopped()
     java = [child for child in psutil.Process(step.process.pid).children(recursive=True) if "java" in child.name()]
     assert java != []

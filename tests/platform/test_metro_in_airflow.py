@@ -1,6 +1,5 @@
 """The metro pipeline under a real scheduler: a blocked night, its message, its mend and Clear in the real UI, and live windows."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,6 @@ import pytest
 from platform_local.airflow_api import Run
 from platform_local.environment import UI_USER
 from platform_local.service_day import SERVICE_DATE as DAY
-from platform_local.supervisor import Platform
 from spark_jobs.common.window import Window
 from tests.browser import chromium, clear, sign_in
 from tests.platform.conftest import Stack
@@ -98,14 +96,3 @@ def test_a_live_window_is_released_and_an_older_one_ends_skipped_also_when_clear
     assert stack.states(late)["window"] == "skipped"
     (released,) = stack.ledger.releases("metro", "live")
     assert released.window == Window.parse(newer["window_start"], newer["window_end"])
-
-
-@pytest.mark.heavy
-def test_after_half_an_hour_without_a_scheduler_one_run_covers_all_that_was_missed(stack: Stack) -> None:
-    supervisor = Platform(stack.settings).rpc()
-    supervisor.stopProcess("scheduler")
-    missed = (datetime(2024, 3, 12, 7, 35, tzinfo=UTC), datetime(2024, 3, 12, 7, 40, tzinfo=UTC))
-    run = stack.api.trigger("metro_live", interval=missed)
-    supervisor.startProcess("scheduler")
-    assert stack.wait(run) == "success"
-    assert stack.ledger.releases("metro", "live")[0].window == Window(missed[1] - timedelta(minutes=30), missed[1])

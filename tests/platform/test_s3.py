@@ -15,7 +15,7 @@ from spark_jobs.common import pipelines
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.local_run import private_lake
 from spark_jobs.common.session import spark_session
-from tests.platform import metro_night
+from tests.platform import metro_night, spark_cluster
 from tests.platform.s3_standin import BUCKET, Store
 from tests.platform.scene import Scene, Server
 
@@ -62,6 +62,17 @@ def test_a_night_in_s3_has_the_content_of_one_on_files(folder, landing, night):
     answer = metro_night.run(folder / "files", landing, {"SIGNALBOX_MASTER": "local[*]"})
     assert answer.returncode == 0, answer.stderr[-3000:]
     assert metro_night.content(night) == metro_night.content(folder / "files")
+
+
+def test_on_a_cluster_with_its_lake_in_s3_a_night_has_that_content_too(folder, settings, night):
+    cluster = spark_cluster.Cluster(folder, settings)
+    try:
+        answer = metro_night.run(folder / "cluster", LANDING, {**settings, "SIGNALBOX_MASTER": cluster.master})
+        assert answer.returncode == 0, answer.stderr[-3000:]
+        assert metro_night.content(folder / "cluster") == metro_night.content(night)
+        assert cluster.applications() == ["metro.run"]
+    finally:
+        cluster.end()
 
 
 def test_its_tables_are_in_the_bucket_and_its_export_is_here(store, night):
