@@ -2,22 +2,27 @@
 
 Ours is the whole `run`: landing files read and checked, state, index, history, audit, release, export. DuckDB does the same
 to the rows (each event once, first and last instant by user, ordered pairs, distinct users) and writes cells as Parquet; it
-does without checks, state layout, statistics and history. Both must count the same matched users in every cell.
+does without checks, state layout, statistics and history. Both must count the same matched users in every cell. Then ours runs
+one day more, which goes on from the state that is there.
 """
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 from pyarrow import parquet
 
 from benchmarks.beside import report, run_interpreter, run_python
+from benchmarks.meter import Meter
+from simulators.audience.preset import REFERENCE
 
 # Users; 25 events each.
 SIZES = (100_000, 500_000, 2_000_000)
-PRESET_USERS = 500_000
 SEED = 1
+DAYS = 30
 WINDOW = ("--start", "2024-01-01T00:00:00+00:00", "--end", "2024-01-31T00:00:00+00:00")
+NEXT_DAY = ("--start", "2024-01-31T00:00:00+00:00", "--end", "2024-02-01T00:00:00+00:00")
 MERGING, INDEXING = ("events", "days", "udb"), ("index",)
 # What the system this is modelled on has on a busy day (MediaMath and Databricks, 2017).
 BUSY_DAY_EVENTS = 4_000_000_000
@@ -84,14 +89,12 @@ def compare(home: Path, sizes: tuple[int, ...] = SIZES) -> None:
 
 def _measured(home: Path, users: int) -> tuple[float, float, int]:
     """One size; returns the seconds of merging and of indexing, and the events merged."""
-    landing, export, stages = home / "landing", home / "export", home / "stages.json"
-    world = ["--seed", SEED, "--scale", users / PRESET_USERS, "--noise", 0, "--landing", landing]
-    run_interpreter("-m", "spark_jobs", "simulate", "audience", *world, "--truth", home / "truth")
-    run = ["run", "audience", "--cadence", "nightly", *WINDOW, "--landing", landing, "--export", export]
-    ours = run_python(OURS, stages, *run)
+    landing, export = home / "landing", home / "export"
+    shutil.rmtree(home, ignore_errors=True)
+    _simulate(home, users)
+    ours, seconds = _run(home, WINDOW, export)
     theirs = run_python(DUCKDB, landing, home / "duckdb.parquet")
     _require_equal(export, home / "duckdb.parquet")
-    seconds = json.loads(stages.read_text())
     merge_s, index_s = (sum(seconds[name] for name in names) for names in (MERGING, INDEXING))
     events = sum(_rows(export / f"{name}.parquet") for name in ("segment_adds", "pixel_visits"))
     (audit,) = parquet.read_table(export / "air_run_audit.parquet").to_pylist()
@@ -99,7 +102,32 @@ def _measured(home: Path, users: int) -> tuple[float, float, int]:
     pairs = audit["ordered_pairs"] / audit["users"]
     print(f"  merged into the state: {events / merge_s:,.0f} events/s; ", end="")
     print(f"indexed: {audit['users'] / index_s:,.0f} users/s, {pairs:.0f} ordered pairs each", flush=True)
+    _one_day_more(home, users)
     return merge_s, index_s, events
+
+
+def _one_day_more(home: Path, users: int) -> None:
+    """A usual night: a day's events into the state of all users, which is written anew."""
+    day = NEXT_DAY[1][:10]
+    adds, visits = REFERENCE.adds / DAYS, REFERENCE.visits / DAYS
+    _simulate(home, users, "--first-day", day, "--days", 1, "--adds", adds, "--visits", visits)
+    ours, seconds = _run(home, NEXT_DAY, home / "next")
+    merge_s = sum(seconds[name] for name in MERGING)
+    events = sum(_rows(home / "landing" / name / day) for name in ("segment_events", "pixel_events"))
+    print(f"  one day more: {events:,} events merged in {merge_s:.0f} s ({events / merge_s:,.0f} events/s); ", end="")
+    print(f"wall {ours.wall_s:.0f} s, CPU {ours.cpu_s:.0f} s, peak {ours.peak_mb:.0f} MB", flush=True)
+
+
+def _simulate(home: Path, users: int, *more: object) -> None:
+    world = ["--seed", SEED, "--scale", users / REFERENCE.users, "--noise", 0, "--landing", home / "landing", *more]
+    run_interpreter("-m", "spark_jobs", "simulate", "audience", *world, "--truth", home / "truth")
+
+
+def _run(home: Path, window: tuple[str, ...], export: Path) -> tuple[Meter, dict[str, float]]:
+    """What a run on the size's own lake used, and the seconds of each stage."""
+    stages, places = home / "stages.json", ("--landing", home / "landing", "--export", export, "--lake", home / "lake")
+    ours = run_python(OURS, stages, "run", "audience", "--cadence", "nightly", *window, *places)
+    return ours, json.loads(stages.read_text())
 
 
 def _rows(folder: Path) -> int:

@@ -20,7 +20,7 @@ def frame(spark: SparkSession, table: Table, rows: Sequence[dict[str, Any]]) -> 
     known = set(columns)
     for row in rows:
         assert set(row) <= known, f"{table.name} has no column {set(row) - known}"
-    origin = {"landing_file": "2024-01-01/a.parquet", "source_file": "a.parquet"}
+    origin = {"landing_file": f"{table.name}/2024-01-01/a.parquet", "source_file": "a.parquet"}
     numbered = [{**origin, "source_row": n, **row} for n, row in enumerate(rows)]
     ddl = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
     return spark.createDataFrame([tuple(row.get(name) for name in columns) for row in numbered], ddl)

@@ -3,6 +3,7 @@
 from expectations.contract import Column
 
 DS = Column("ds", "date", "day at the end of which this was known", metadata=True)
+LISTED_SINCE = Column("listed_since", "date", "day on which the first file that lists it arrived")
 DAY_S = 86_400
 # A user who was not added to a segment for so long is in it no more: the rule of the market, and no setting.
 MEMBERSHIP_DAYS = 30

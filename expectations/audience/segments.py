@@ -1,7 +1,7 @@
 """Lake: the segments and their groups, as known on a day."""
 
 from expectations.audience import segment_dim
-from expectations.audience.membership import DS
+from expectations.audience.membership import DS, LISTED_SINCE
 from expectations.contract import Rule, Table, state
 from expectations.provenance import ORIGIN
 
@@ -10,7 +10,7 @@ TABLE = Table(
     name="segments",
     meaning="Segments with the group that each belongs to from day to day.",
     key=("segment_id", "valid_from"),
-    columns=(*segment_dim.COLUMNS, *ORIGIN, DS),
+    columns=(*segment_dim.COLUMNS, LISTED_SINCE, *ORIGIN, DS),
     replace=state(),
     rules=(
         *segment_dim.RULES,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_dim, pixels, segment_dim, segments
+from spark_jobs.common.arrival import arrival_day
 from spark_jobs.common.disposition import newest_of_each
 from spark_jobs.common.stage import Landed, Stage, Write
 from spark_jobs.common.window import Window
@@ -25,8 +26,17 @@ def transform(
     """Each entry once, with `_dropped` marks."""
     from pyspark.sql import functions as F
 
-    told, owned = (rows.withColumn("ds", F.lit(window.last_day)) for rows in (told, owned))
+    ds = F.lit(window.last_day)
+    told, owned = listed(told, "segment_id").withColumn("ds", ds), listed(owned, "pixel_id").withColumn("ds", ds)
     return newest_of_each(told, segments.TABLE), newest_of_each(owned, pixels.TABLE)
+
+
+def listed(rows: DataFrame, of: str) -> DataFrame:
+    """Since when each id has been listed: an event that arrived earlier is refused, in one pass over many days too."""
+    from pyspark.sql import Window as W
+    from pyspark.sql import functions as F
+
+    return rows.withColumn("listed_since", F.min(arrival_day()).over(W.partitionBy(of)))
 
 
 def landed_so_far(window: Window, params: AudienceParams) -> Window:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_events, pixel_visits, pixels, segment_adds, segment_events, segments
 from expectations.contract import Table
+from spark_jobs.common.arrival import arrival_day
 from spark_jobs.common.disposition import DROPPED, drop_later_copies, drop_where
 from spark_jobs.common.reuse import computed_once
 from spark_jobs.common.stage import FromRun, Landed, Stage, Write
@@ -48,17 +49,17 @@ def arrived(rows: DataFrame, of: str) -> DataFrame:
     """Ids without spaces around them, and the day that the file's folder names."""
     from pyspark.sql import functions as F
 
-    folder = F.split("landing_file", "/")[1]
     bare = {name: F.btrim(name, F.lit(AROUND)) for name in ("event_id", "user_id", of)}
-    return rows.withColumns({"arrival_day": folder.cast("date"), **bare})
+    return rows.withColumns({"arrival_day": arrival_day(), **bare})
 
 
 def with_known(rows: DataFrame, dimension: DataFrame, of: str) -> DataFrame:
-    """Whether the dimension lists the id."""
+    """Whether the dimension listed the id when the event arrived."""
     from pyspark.sql import functions as F
 
-    listed = F.broadcast(dimension.select(of).distinct().withColumn("listed", F.lit(True)))
-    return rows.join(listed, on=of, how="left").withColumn("known", F.coalesce("listed", F.lit(False)))
+    listed = F.broadcast(dimension.select(of, "listed_since").distinct())
+    known = F.coalesce(F.col("listed_since") <= F.col("arrival_day"), F.lit(False))
+    return rows.join(listed, on=of, how="left").withColumn("known", known)
 
 
 def once(rows: DataFrame, dimension: DataFrame, of: str, table: Table) -> DataFrame:

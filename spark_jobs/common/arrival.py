@@ -11,6 +11,7 @@ from spark_jobs.common.csv_texts import ROW, UNREADABLE
 from spark_jobs.common.landing import SOURCE_COLUMNS, Arrival, LandedFile
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
     from pyspark.sql import DataFrame, SparkSession
 
 # What a frame carries for the quarantine, beside the contract's columns: a transform never sees it.
@@ -43,6 +44,13 @@ def read_arrival(spark: "SparkSession", arrival: Arrival) -> "DataFrame":
 def valid_rows(frame: "DataFrame") -> "DataFrame":
     """What a transform sees of a landing frame: its columns, and ``landing_file``, whose names sort by landing day."""
     return frame.where("_broken_rule IS NULL").withColumnRenamed("_file", "landing_file").drop(*BOOKKEEPING)
+
+
+def arrival_day() -> "SparkColumn":
+    """Of a transform's landing row: the UTC day on which its file arrived, as its folder is named."""
+    from pyspark.sql import functions as F
+
+    return F.split("landing_file", "/")[1].cast("date")
 
 
 def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) -> "DataFrame":

@@ -107,6 +107,19 @@ def test_the_newest_day_run_again_gives_the_same_content(
     assert run(lake, THIRD) == three_days["third"]
 
 
+def test_its_index_too_is_the_same_when_the_day_is_run_again(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
+    whole = PipelineLake(lake.spark, lake.ledger, "audience", lake.folder, lake.landing, (*STAGES, "index"))
+    whole.runs = 100  # Its runs are not those of the lake above.
+    first, again = run(whole, THIRD), run(whole, THIRD)
+    assert first == again
+    assert set(first) - set(three_days["third"]) == {
+        f"lake.audience.air_{of}" for of in ("index", "trend", "run_audit")
+    }
+    assert whole.spark.table("lake.audience.air_index").count() > 0
+
+
 def test_an_old_day_run_again_leaves_main_and_makes_later_days_stale_until_they_run_again(
     lake: PipelineLake, three_days: dict[str, dict[str, str]]
 ) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expectations.audience import pixel_dim, pixel_events, segment_adds, segment_dim, segment_events
+from expectations.audience import pixel_events, pixels, segment_adds, segment_events, segments
 from spark_jobs.audience import events
 from spark_jobs.audience.params import AudienceParams
 from tests.audience.steps import published, window_of
@@ -28,9 +28,10 @@ def add(event_id: str, **change: Any) -> dict[str, Any]:
 
 
 def adds(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
-    """The adds of a day as the stage hands them on, `_dropped` marks and all; segment s is known."""
-    told = frame(spark, segment_dim.TABLE, [{"segment_id": "s", "valid_from": date(2024, 1, 1)}])
-    none = [frame(spark, table, []) for table in (pixel_events.TABLE, pixel_dim.TABLE)]
+    """The adds of a day as the stage hands them on, `_dropped` marks and all; segment s is known, and `late` from the next day."""
+    since = {"s": date(2024, 1, 1), "late": DAY + timedelta(days=1)}
+    told = frame(spark, segments.TABLE, [{"segment_id": name, "listed_since": day} for name, day in since.items()])
+    none = [frame(spark, table, []) for table in (pixel_events.TABLE, pixels.TABLE)]
     landed = frame(spark, segment_events.TABLE, rows)
     return events.transform(landed, none[0], told, none[1], window=window_of(DAY, DAY), params=AudienceParams())[0]
 
@@ -72,6 +73,8 @@ def test_a_removal_is_left_out_by_name(spark: SparkSession) -> None:
     ("change", "rule"),
     [
         ({"segment_id": "nobody's"}, "known_segment"),
+        ({"segment_id": "late"}, "known_segment"),
+        ({"segment_id": "late", "landing_file": "segment_events/2024-03-13/a.parquet"}, None),
         ({"ts": MIDNIGHT - 7 * DAY_S - 1}, "not_too_late"),
         ({"ts": MIDNIGHT + DAY_S}, "not_from_the_future"),
         ({"ts": MIDNIGHT - 7 * DAY_S}, None),

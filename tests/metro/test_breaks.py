@@ -4,7 +4,6 @@ does, it holds the same as a stage that nobody disturbed.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,6 +20,7 @@ from spark_jobs.common import pipelines
 from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.stage import Stage
 from spark_jobs.common.window import Window
+from tests.files import content
 from tests.metro.clock import DAY, at
 from tests.metro.metro_lake import MetroLake
 from tests.pipeline_lake import lean
@@ -114,9 +114,3 @@ def needed(stage: Stage) -> list[str]:
     """The stages that must have passed before this one, in an order in which they can."""
     before = [name for upstream in stage.upstream for name in (*needed(STAGES[upstream]), upstream)]
     return list(dict.fromkeys(before))
-
-
-def content(folder: Path) -> dict[str, str]:
-    """Every file below a folder, by its bytes."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -24,6 +24,7 @@ from simulators.metro.landing import TABLES
 from simulators.metro.movements import INTERPOSE, OCCUPY, RELEASE
 from simulators.metro.network import LINES, SOURCES, build_network
 from simulators.metro.truth import TRUTH, gt_call, gt_pair, gt_run, gt_visit
+from tests.files import content
 
 TUESDAY = date(2024, 3, 12)
 
@@ -34,11 +35,6 @@ def run_simulator(folder: Path, *options: str) -> tuple[Path, Path]:
     landing, truth = folder / "landing", folder / "truth"
     metro.simulate(parser.parse_args(["--landing", str(landing), "--truth", str(truth), *options]))
     return landing, truth
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def read_table(landing: Path, table: str) -> pd.DataFrame:
@@ -58,9 +54,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(small: tuple[Path, Path], tmp_path: Path) -> None:
     run_simulator(tmp_path / "again", "--seed", "7", "--scale", "0.02")
     run_simulator(tmp_path / "other", "--seed", "8", "--scale", "0.02")
-    first = digests(small[0].parent)
-    assert digests(tmp_path / "again") == first
-    other = digests(tmp_path / "other")
+    first = content(small[0].parent)
+    assert content(tmp_path / "again") == first
+    other = content(tmp_path / "other")
     same = {name for name, digest in first.items() if other.get(name) == digest and "manifest" not in name}
     plan = ("infra_section", "stops", "routes", "trips", "stop_times", "calendar", "calendar_dates", "landing.json")
     assert {name.split("/")[1] for name in same} == set(plan)
@@ -140,7 +136,7 @@ def test_files_hold_what_arrived_in_their_five_minutes(small: tuple[Path, Path])
 def test_upto_lands_only_files_that_are_there_by_then(small: tuple[Path, Path], tmp_path: Path) -> None:
     options = ("--seed", "7", "--scale", "0.02", "--upto", "2024-03-12T09:02:00+00:00")
     landing, _ = run_simulator(tmp_path, *options)
-    partial, whole = digests(landing), digests(small[0])
+    partial, whole = content(landing), content(small[0])
     assert partial.items() < whole.items()
     assert max(p.stem for p in (landing / "signal_reading").rglob("*.parquet")) == "0855"
 

@@ -59,6 +59,7 @@ def made_up_for(stack: Stack, now: datetime) -> Release:
     rpc.stopProcess("scheduler")
     last = Window(now - AWAY - WINDOW, now - AWAY)
     take_steps(stack.ledger, "before", "live", last, [sys.executable, "-m", "spark_jobs"], stack.environ)
+    stack.ledger.close_run("before")
     stack.api.unpause(LIVE)
     rpc.startProcess("scheduler")
     deadline = time.monotonic() + GREEN_WITHIN_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import threading
@@ -20,6 +19,7 @@ from platform_local.world import World, keep_up
 from simulators.metro import ServiceDay, Settings, land, simulate_day
 from simulators.metro.breaks import BREAKS
 from tests.conftest import unavailable
+from tests.files import content
 
 SETTINGS = Settings(1, 0.01)
 # A Tuesday, 09:02 in Oslo.
@@ -32,23 +32,22 @@ def world(landing: Path, said: list[str] | None = None, settings: Settings = SET
     return World(landing, settings, (said if said is not None else []).append)
 
 
-def content(landing: Path) -> dict[str, str]:
+def landed(landing: Path) -> dict[str, str]:
     """Every landing file by its bytes; world.json tells of the start and is none."""
-    files = (path for path in landing.rglob("*") if path.is_file() and path.name != "world.json")
-    return {str(path.relative_to(landing)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return content(landing, "world.json")
 
 
 def landed_at_once(landing: Path, days: list[date], upto: datetime) -> dict[str, str]:
     """What the simulator lands of these days in one go."""
     for day in days:
         land(simulate_day(SETTINGS, ServiceDay(day)), landing, upto)
-    return content(landing)
+    return landed(landing)
 
 
 def test_at_first_it_lands_what_has_arrived_since_the_day_before(tmp_path: Path) -> None:
     world(tmp_path / "world").catch_up(NOW)
     expected = landed_at_once(tmp_path / "once", [TODAY - DAY, TODAY], NOW)
-    assert content(tmp_path / "world") == expected
+    assert landed(tmp_path / "world") == expected
     assert "signal_reading/2024-03-12/0755.parquet" in expected
     assert "signal_reading/2024-03-12/0800.parquet" not in expected
 
@@ -58,14 +57,14 @@ def test_the_files_are_the_same_whenever_it_was_started_and_stopped(tmp_path: Pa
         world(tmp_path / "often").catch_up(moment)
     world(tmp_path / "once").catch_up(NOW)
     world(tmp_path / "once").catch_up(moment)
-    assert content(tmp_path / "often") == content(tmp_path / "once")
+    assert landed(tmp_path / "often") == landed(tmp_path / "once")
 
 
 def test_after_days_of_standstill_nothing_is_missing(tmp_path: Path) -> None:
     world(tmp_path / "world").catch_up(NOW)
     world(tmp_path / "world").catch_up(NOW + 4 * DAY)
     days = [TODAY + n * DAY for n in range(-1, 5)]
-    assert content(tmp_path / "world") == landed_at_once(tmp_path / "once", days, NOW + 4 * DAY)
+    assert landed(tmp_path / "world") == landed_at_once(tmp_path / "once", days, NOW + 4 * DAY)
 
 
 def test_the_timetable_of_tomorrow_is_there_from_noon(tmp_path: Path) -> None:
@@ -79,19 +78,19 @@ def test_the_timetable_of_tomorrow_is_there_from_noon(tmp_path: Path) -> None:
 
 def test_every_file_has_its_manifest_and_none_is_left_half_written(tmp_path: Path) -> None:
     world(tmp_path).catch_up(NOW)
-    names = set(content(tmp_path))
+    names = set(landed(tmp_path))
     files = {name for name in names if name.endswith(".parquet")}
     assert files and names == files | {f"{name}.manifest.json" for name in files} | {"landing.json"}
 
 
 def test_a_file_that_was_cut_off_before_its_manifest_is_written_again(tmp_path: Path) -> None:
     world(tmp_path).catch_up(NOW)
-    before = content(tmp_path)
+    before = landed(tmp_path)
     cut = tmp_path / "signal_reading" / "2024-03-12" / "0755.parquet"
     cut.write_bytes(b"half")
     cut.with_name("0755.parquet.manifest.json").unlink()
     world(tmp_path).catch_up(NOW)
-    assert content(tmp_path) == before
+    assert landed(tmp_path) == before
 
 
 def test_history_says_each_day_and_the_second_time_writes_nothing(tmp_path: Path) -> None:
@@ -103,7 +102,7 @@ def test_history_says_each_day_and_the_second_time_writes_nothing(tmp_path: Path
     world(tmp_path, again).add_history(2, NOW)
     assert not [line for line in again if "rows" in line]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")} == stamps
-    assert content(tmp_path) == landed_at_once(tmp_path / "once", [TODAY - 2 * DAY, TODAY - DAY], NOW)
+    assert landed(tmp_path) == landed_at_once(tmp_path / "once", [TODAY - 2 * DAY, TODAY - DAY], NOW)
 
 
 def test_files_of_ones_own_are_left_alone(tmp_path: Path) -> None:
@@ -132,7 +131,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_it_goes_on_when_that_i
     landing.write_text("in the way")
     told = said_of_what_refuses(landing, landing.unlink)
     assert told.startswith("Failed while landing files in")
-    assert content(landing) == undisturbed(tmp_path / "fresh")
+    assert landed(landing) == undisturbed(tmp_path / "fresh")
 
 
 def test_a_full_disk_is_said_once_and_it_goes_on_when_there_is_space(tmp_path: Path) -> None:
@@ -145,7 +144,7 @@ def test_a_full_disk_is_said_once_and_it_goes_on_when_there_is_space(tmp_path: P
     try:
         told = said_of_what_refuses(tmp_path / "landing", lambda: mount("remount", "size=200m"))
         assert told.startswith("The disk is full")
-        assert content(tmp_path / "landing") == undisturbed(tmp_path / "fresh")
+        assert landed(tmp_path / "landing") == undisturbed(tmp_path / "fresh")
     finally:
         subprocess.run(["umount", tmp_path], check=True)
 
@@ -169,7 +168,7 @@ def said_of_what_refuses(landing: Path, mend: Callable[[], object]) -> str:
 def undisturbed(folder: Path) -> dict[str, str]:
     """What lands where nothing refuses."""
     world(folder).catch_up(NOW)
-    return content(folder)
+    return landed(folder)
 
 
 def test_make_break_and_make_mend_want_a_folder(tmp_path: Path) -> None:
