@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from benchmarks.meter import Meter, metered, tree
 from platform_local.airflow_api import AirflowApi, Run, Task
-from platform_local.demo import FIRST_WINDOW, LIVE, NIGHTLY, WINDOW
+from platform_local.demo import FIRST_WINDOW, LIVE_DAG, NIGHTLY_DAG, WINDOW
 from platform_local.environment import Settings
 from platform_local.service_day import SCHEDULE_UNTIL, SERVICE_DATE
 from platform_local.supervisor import Platform
@@ -30,13 +30,15 @@ def measure(settings: Settings) -> Path:
     platform.up(pick_ports=True, extra=extra)
     try:
         api = AirflowApi(settings)
-        api.unpause_when_read(LIVE, NIGHTLY)
+        api.unpause_when_read(LIVE_DAG, NIGHTLY_DAG)
         root = int((settings.run / "supervisord.pid").read_text())
         for number, name in enumerate(("first live window (tables are made)", "live window")):
             start = FIRST_WINDOW + number * WINDOW
             conf = {"window_start": start.isoformat(), "window_end": (start + WINDOW).isoformat()}
-            _report(settings, api, name, *_follow(api, api.trigger(LIVE, conf), root))
-        _report(settings, api, "night through spark-submit", *_follow(api, api.backfill(NIGHTLY, SERVICE_DATE), root))
+            _report(settings, api, name, *_follow(api, api.trigger(LIVE_DAG, conf), root))
+        _report(
+            settings, api, "night through spark-submit", *_follow(api, api.backfill(NIGHTLY_DAG, SERVICE_DATE), root)
+        )
         calls = _settled(settings, "planned_calls")
         _tell_truth(_settled(settings, "stop_visits"), calls, settings.home / "truth")
         path = settings.home / "planned_calls.parquet"

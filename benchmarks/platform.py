@@ -16,7 +16,7 @@ import psycopg2
 
 from benchmarks.meter import proportional_mb, tree
 from platform_local.airflow_api import AirflowApi, Run
-from platform_local.demo import LIVE, NIGHTLY, WINDOW
+from platform_local.demo import LIVE_DAG, NIGHTLY_DAG, WINDOW
 from platform_local.environment import Settings
 from platform_local.service_day import forget
 from platform_local.supervisor import Platform
@@ -112,7 +112,7 @@ def _await_night(api: AirflowApi) -> None:
     """The first night and the first window make the tables, and are not what an hour is like."""
     began = datetime.now(UTC)
     while True:
-        nights, lives = (api.get(f"/dags/{dag}/dagRuns", limit=100)["dag_runs"] for dag in (NIGHTLY, LIVE))
+        nights, lives = (api.get(f"/dags/{dag}/dagRuns", limit=100)["dag_runs"] for dag in (NIGHTLY_DAG, LIVE_DAG))
         if any(run["state"] == "failed" for run in (*nights, *lives)):
             raise SystemExit("A run failed before the measurement began: look at the logs.")
         if nights and all(run["state"] == "success" for run in nights) and any(r["state"] == "success" for r in lives):
@@ -137,7 +137,7 @@ def _watch(environ: Mapping[str, str], platform: Platform, api: AirflowApi) -> W
     quiet = Sample.of(platform)
     _sleep_until(end + WINDOW - timedelta(seconds=1.5 * AROUND_S))
     idle = Sample.of(platform).share_since(quiet)
-    state = api.state(Run(LIVE, run_key.partition("/")[2])) if run_key else "missed"
+    state = api.state(Run(LIVE_DAG, run_key.partition("/")[2])) if run_key else "missed"
     watched = Watched(end, served_s, state, before, after, idle)
     took = "-" if served_s is None else f"{served_s:.1f} s"
     print(

@@ -23,7 +23,7 @@ from platform_local.problem import Problem
 from platform_local.service_day import SEED, SERVICE_DATE, for_minutes, land_anew
 from platform_local.supervisor import Platform
 
-LIVE, NIGHTLY = "metro_live", "metro_nightly"
+LIVE_DAG, NIGHTLY_DAG = "metro_live", "metro_nightly"
 # The morning peak of the simulated day (UTC); live windows follow each other.
 FIRST_WINDOW = datetime(2024, 3, 12, 7, 0, tzinfo=UTC)
 WINDOW = timedelta(minutes=5)
@@ -63,15 +63,15 @@ class Demo:
         try:
             api = AirflowApi(self.settings)
             with _step("read the DAGs"):
-                api.unpause_when_read(LIVE, NIGHTLY)
+                api.unpause_when_read(LIVE_DAG, NIGHTLY_DAG)
             windows = [(FIRST_WINDOW + n * WINDOW, FIRST_WINDOW + (n + 1) * WINDOW) for n in range(WINDOWS)]
             for start, end in windows[-1:] if again else windows:
-                with _step(f"{LIVE} {start:%H:%M}-{end:%H:%M} UTC"):
+                with _step(f"{LIVE_DAG} {start:%H:%M}-{end:%H:%M} UTC"):
                     runs.append(
-                        self._follow(api, api.trigger(LIVE, {"window_start": _iso(start), "window_end": _iso(end)}))
+                        self._follow(api, api.trigger(LIVE_DAG, {"window_start": _iso(start), "window_end": _iso(end)}))
                     )
-            with _step(f"{NIGHTLY} of {SERVICE_DATE}, as a backfill"):
-                runs.append(self._follow(api, api.backfill(NIGHTLY, SERVICE_DATE)))
+            with _step(f"{NIGHTLY_DAG} of {SERVICE_DATE}, as a backfill"):
+                runs.append(self._follow(api, api.backfill(NIGHTLY_DAG, SERVICE_DATE)))
             demo_report.show(self.settings, runs)
         finally:
             with _step("stop everything"):

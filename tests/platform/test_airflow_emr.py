@@ -5,9 +5,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -29,25 +27,11 @@ from spark_jobs.common.ledger import Ledger
 from spark_jobs.common.outcome import Blocked, Settled
 from spark_jobs.common.window import Window
 from tests.airflow_settings import ROOT
-from tests.platform.test_sizes import NIGHTLY as BIG
-from tests.platform.test_sizes import SIZES
+from tests.platform.cluster_jobs import BIG, OF_ANY_CLUSTER, PASSWORD, SENTENCE, context
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/signalbox"
-SENTENCE = "Every train is in one place at a time: 3 are not."
-PASSWORD, LEDGER_PASSWORD = "catalog-word", "ledger-word"
-# What the scheduler's machine is told of lake and sizes, whichever cluster its jobs go to.
-OF_ANY_CLUSTER = {
-    "SIGNALBOX_WAREHOUSE": "s3://lake/warehouse",
-    "SIGNALBOX_LANDING": "s3://lake/landing",
-    "SIGNALBOX_CATALOG_URI": "jdbc:postgresql://db:5432/catalog",
-    "SIGNALBOX_CATALOG_USER": "catalog",
-    "SIGNALBOX_CATALOG_PASSWORD": PASSWORD,
-    "SIGNALBOX_JARS": "/home/somebody/iceberg.jar",
-    "SIGNALBOX_CLASS_DATA": "/home/somebody/classes.jsa",
-    "SIGNALBOX_SIZES": json.dumps(SIZES),
-    "SIGNALBOX_GIT_SHA": "abc",
-}
+LEDGER_PASSWORD = "ledger-word"
 SETTINGS = {
     "SIGNALBOX_EMR_ROLE_ARN": ROLE,
     "SIGNALBOX_EMR_CODE": "s3://code/signalbox/abc",
@@ -82,20 +66,6 @@ def emr(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     extra = {"region_name": REGION, "endpoint_url": endpoint}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection | {"extra": extra}))
     return client
-
-
-def context(run_id: str = "manual__1", **params: str) -> dict[str, Any]:
-    run = SimpleNamespace(
-        dag_id="metro_nightly",
-        run_id=run_id,
-        data_interval_start=datetime(2024, 3, 12, 3, tzinfo=UTC),
-        data_interval_end=datetime(2024, 3, 13, 3, tzinfo=UTC),
-    )
-    links: dict[str, Any] = {}
-    task = SimpleNamespace(
-        dag_id=run.dag_id, run_id=run_id, task_id="movements.build", try_number=2, xcom_push=links.setdefault
-    )
-    return {"dag_run": run, "ti": task, "params": params}
 
 
 def build() -> EmrServerlessJob:

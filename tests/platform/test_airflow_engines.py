@@ -7,9 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -20,20 +18,9 @@ from signalbox.submit import SubmitJob
 
 from spark_jobs.common.outcome import Blocked, Settled
 from tests.airflow_settings import ROOT
-from tests.platform.test_sizes import LIVE as SMALL
-from tests.platform.test_sizes import NIGHTLY as BIG
-from tests.platform.test_sizes import SIZES, given
+from tests.platform.cluster_jobs import BIG, SENTENCE, SIZES, SMALL, context, given
 
-SENTENCE = "Every train is in one place at a time: 3 are not."
-CONTEXT = {
-    "dag_run": SimpleNamespace(
-        dag_id="metro_nightly",
-        run_id="manual__1",
-        data_interval_start=datetime(2024, 3, 12, 3, tzinfo=UTC),
-        data_interval_end=datetime(2024, 3, 13, 3, tzinfo=UTC),
-    ),
-    "params": {},
-}
+CONTEXT = context()
 # A task's process: it submits the application that it is given and waits.
 TASK = """
 import sys

@@ -14,8 +14,8 @@ from signalbox.pods import DriverPod
 from signalbox.submit import SPARK_SUBMIT, SubmitJob
 
 from spark_jobs.common.outcome import Blocked
+from tests.platform.cluster_jobs import OF_ANY_CLUSTER, PASSWORD, SENTENCE, context
 from tests.platform.kubernetes_standin import KubernetesApi, kubernetes_api
-from tests.platform.test_airflow_emr import OF_ANY_CLUSTER, PASSWORD, SENTENCE, context
 
 pytestmark = [pytest.mark.spark, pytest.mark.long]
 

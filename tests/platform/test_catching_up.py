@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_local.demo import LIVE, WINDOW
+from platform_local.demo import LIVE_DAG, WINDOW
 from platform_local.environment import Settings
 from platform_local.supervisor import Platform
 from platform_local.world import World
@@ -60,11 +60,11 @@ def made_up_for(stack: Stack, now: datetime) -> Release:
     last = Window(now - AWAY - WINDOW, now - AWAY)
     take_steps(stack.ledger, "before", "live", last, [sys.executable, "-m", "spark_jobs"], stack.environ)
     stack.ledger.close_run("before")
-    stack.api.unpause(LIVE)
+    stack.api.unpause(LIVE_DAG)
     rpc.startProcess("scheduler")
     deadline = time.monotonic() + GREEN_WITHIN_S
     while (newest := stack.ledger.releases("metro", "live")[0]).run_key == "before":
-        assert time.monotonic() < deadline, stack.api.get(f"/dags/{LIVE}/dagRuns")
+        assert time.monotonic() < deadline, stack.api.get(f"/dags/{LIVE_DAG}/dagRuns")
         time.sleep(0.5)
     # The next window is not for this test.
     rpc.stopProcess("scheduler")
@@ -76,9 +76,11 @@ def test_the_scheduler_starts_one_run_for_all_that_was_missed(
 ) -> None:
     assert made_up_for.window.start == now - AWAY
     assert made_up_for.window.end >= now
-    runs = stack.api.get(f"/dags/{LIVE}/dagRuns", order_by="run_after")["dag_runs"]
+    runs = stack.api.get(f"/dags/{LIVE_DAG}/dagRuns", order_by="run_after")["dag_runs"]
     missed = [run for run in runs if datetime.fromisoformat(run["data_interval_end"]) <= made_up_for.window.end]
-    assert [(f"{LIVE}/{run['dag_run_id']}", run["run_type"]) for run in missed] == [(made_up_for.run_key, "scheduled")]
+    assert [(f"{LIVE_DAG}/{run['dag_run_id']}", run["run_type"]) for run in missed] == [
+        (made_up_for.run_key, "scheduled")
+    ]
 
 
 def test_its_content_is_that_of_windows_of_five_minutes(

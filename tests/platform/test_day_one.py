@@ -16,7 +16,7 @@ import pytest
 
 from simulators.metro import ServiceDay, Settings, land, simulate_day
 from tests.browser import chromium, clear
-from tests.metro.test_gtfs import as_gtfs
+from tests.metro.gtfs_feed import as_gtfs
 from tests.platform.conftest import lend_jars
 from tests.platform.newcomer import COMMANDS, DAY_ONE, Newcomer, named
 

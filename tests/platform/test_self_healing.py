@@ -20,7 +20,7 @@ import pytest
 
 from platform_local import processes
 from platform_local.airflow_api import Run
-from platform_local.demo import LIVE, WINDOW
+from platform_local.demo import LIVE_DAG, WINDOW
 from platform_local.problem import Problem
 from platform_local.recycling import Limits, Recycler
 from platform_local.supervisor import Platform
@@ -101,7 +101,7 @@ class Story:
         start = FIRST_WINDOW + len(self.runs) * WINDOW
         end = start + WINDOW
         asked = {} if self.runs else {"window_start": start.isoformat(), "window_end": end.isoformat()}
-        self.runs.append(self.stack.api.trigger(LIVE, asked, None if asked else (start, end)))
+        self.runs.append(self.stack.api.trigger(LIVE_DAG, asked, None if asked else (start, end)))
         return self.runs[-1]
 
     def finish(self, run: Run) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,38 +16,10 @@ from platform_local.environment import ROOT, Settings, read_env_file
 from platform_local.service_day import for_minutes
 from spark_jobs.common.sizes import size_of
 from spark_jobs.common.spark_conf import TIERED_JAVA_OPTIONS, cadence_conf, size_conf, sized_for
+from tests.platform.cluster_jobs import BIG, SIZES, SMALL, given
 
-SIZES = {
-    "live": {"driver_memory": "1g", "executor_instances": 1, "executor_cores": 1, "executor_memory": "512m"},
-    "nightly": {
-        "driver_memory": "4g",
-        "executors_min": 2,
-        "executors_max": 8,
-        "executor_cores": 2,
-        "executor_memory": "6g",
-    },
-}
 ENVIRON = {"SIGNALBOX_SIZES": json.dumps(SIZES)}
 C1 = "-XX:TieredStopAtLevel=1"
-LIVE = {
-    "spark.driver.memory": "1g",
-    "spark.executor.cores": "1",
-    "spark.executor.memory": "512m",
-    "spark.executor.instances": "1",
-    "spark.dynamicAllocation.enabled": "false",
-    "spark.cores.max": "1",
-}
-NIGHTLY = {
-    "spark.driver.memory": "4g",
-    "spark.executor.cores": "2",
-    "spark.executor.memory": "6g",
-    "spark.dynamicAllocation.enabled": "true",
-    "spark.dynamicAllocation.minExecutors": "2",
-    "spark.dynamicAllocation.maxExecutors": "8",
-    "spark.dynamicAllocation.shuffleTracking.enabled": "true",
-    "spark.cores.max": "16",
-}
-
 # Says with what a session was started, and counts rows in an executor.
 SESSION = """
 import json
@@ -63,7 +34,7 @@ with spark_session("sizes", "nightly") as spark:
 @pytest.mark.parametrize(
     "master", ["spark://master:7077", "k8s://https://cluster:6443", "local-cluster[2,1,1024]", "yarn"]
 )
-@pytest.mark.parametrize(("cadence", "expected"), [("live", LIVE), ("nightly", NIGHTLY)])
+@pytest.mark.parametrize(("cadence", "expected"), [("live", SMALL), ("nightly", BIG)])
 def test_a_session_on_a_cluster_is_as_big_as_its_cadence_says(master, cadence, expected):
     assert size_conf(ENVIRON, cadence, master) == expected
 
@@ -119,11 +90,6 @@ def test_the_committed_sizes_are_right_and_nightly_is_the_bigger():
     assert "SIGNALBOX_DRIVER_MEMORY" not in environ
 
 
-def given(command: list[str]) -> dict[str, str]:
-    """The Spark properties on a command line."""
-    return dict(value.split("=", 1) for option, value in pairwise(command) if option == "--conf")
-
-
 @dataclass(frozen=True)
 class Servers:
     """The environment of the Spark servers of a platform, and what they were started with in place of this process."""
@@ -148,7 +114,7 @@ def servers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Servers:
 def test_the_connect_server_is_started_once_with_the_size_of_live(servers: Servers) -> None:
     serve_connect(servers.environ)
     conf = given(servers.started[0])
-    assert {key: conf.get(key) for key in LIVE} == LIVE
+    assert {key: conf.get(key) for key in SMALL} == SMALL
 
 
 @pytest.mark.parametrize("serve", [serve_connect, serve_thrift])
