@@ -30,7 +30,7 @@ def quoted(line: str) -> list[str]:
     return [words for words in re.findall(r"`([^`]+)`", line) if words.split()[0] in PROGRAMS | {"make", ".ci/run"}]
 
 
-@pytest.mark.parametrize("target", ["lint", "test", "heavy"])
+@pytest.mark.parametrize("target", ["lint", "test", "demo", "heavy"])
 def test_a_job_runs_the_target_of_its_name(target):
     assert commands(target) == [f"make {target}"]
     assert target in TARGETS

@@ -14,16 +14,15 @@ from playwright.sync_api import Locator, Page
 
 from platform_local.airflow_api import AirflowApi, Run
 from platform_local.environment import ROOT, Settings
-from platform_local.ports import free_port
 from spark_jobs.common.ledger import Ledger, Release
 from tests.browser import sign_in
+from tests.fresh_environ import fresh_environ
 from tests.waiting import wait_for
 
 DAY_ONE = re.findall(r"^## Day one\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)[0]
 COMMANDS = re.findall(r"^```sh\n(.*?)^```$", DAY_ONE, re.MULTILINE | re.DOTALL)
 LARGEST_PICTURE = 150_000
 RUN_WITHIN_S = 1500
-OURS = ("SIGNALBOX_", "AIRFLOW", "SPARK_", "PYSPARK_", "JAVA_HOME", "PYTHONPATH", "PYTEST_", "MAKE", "MFLAGS")
 
 
 def named(name: str) -> str:
@@ -41,12 +40,7 @@ class Newcomer:
     typed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(OURS) or key == "SIGNALBOX_MAVEN_REPO"
-        }
-        ports = {f"SIGNALBOX_{name}_PORT": str(free_port()) for name in ("API", "CONNECT", "PG", "SLACK")}
-        places = {"SIGNALBOX_HOME": str(self.folder / "home"), "SIGNALBOX_ENV_FILE": str(self.folder / "env")}
-        self.environ = {**kept, **ports, **places, "FEED": str(self.folder / "feed")}
+        self.environ = fresh_environ(self.folder) | {"FEED": str(self.folder / "feed")}
         self.settings = Settings(self.environ)
         self.api = AirflowApi(self.settings)
 

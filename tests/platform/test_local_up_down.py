@@ -17,13 +17,13 @@ import pytest
 
 from platform_local import processes
 from platform_local.environment import ROOT, SECRETS, read_env_file
-from platform_local.ports import answers, free_port
+from platform_local.ports import answers
 from tests.conftest import unavailable
+from tests.fresh_environ import PORTS, fresh_environ
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-OURS = ("SIGNALBOX_", "AIRFLOW", "SPARK_", "PYSPARK_", "JAVA_HOME", "PYTHONPATH", "GX_")
 
 
 @dataclass
@@ -34,16 +34,8 @@ class World:
     seen: set[psutil.Process] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(OURS) or key == "SIGNALBOX_MAVEN_REPO"
-        }
-        self.ports = {f"SIGNALBOX_{name}_PORT": free_port() for name in ("API", "CONNECT", "PG", "SLACK")}
-        self.environ = {
-            **kept,
-            "SIGNALBOX_HOME": str(self.folder / "home"),
-            "SIGNALBOX_ENV_FILE": str(self.folder / "env"),
-            **{name: str(port) for name, port in self.ports.items()},
-        }
+        self.environ = fresh_environ(self.folder)
+        self.ports = {name: int(self.environ[name]) for name in PORTS}
 
     @property
     def _pid_file(self) -> Path:

@@ -1,11 +1,17 @@
 """`make new-pipeline` writes a pipeline that is green at once, `make remove-pipeline` leaves no trace of it."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from platform_local.airflow_api import AirflowApi
+from platform_local.environment import Settings
 from tests.clean_copy import clean_copy, shell
+from tests.fresh_environ import fresh_environ
+from tests.platform.conftest import lend_jars
+from tests.waiting import wait_for
 
 CACHES = {".venv", ".ruff_cache", "__pycache__"}
 # Words that no one has called a pipeline of theirs by: a repository that has grown passes these tests as well.
@@ -29,8 +35,8 @@ def tree(root: Path) -> dict[str, bytes | None]:
     }
 
 
-def succeeds(copy: Path, command: str) -> str:
-    answer = shell(copy, command)
+def succeeds(copy: Path, command: str, environ: Mapping[str, str] | None = None) -> str:
+    answer = shell(copy, command, environ)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout
 
@@ -110,3 +116,28 @@ def test_a_new_pipeline_passes_lint_the_house_rules_and_its_own_tests(tmp_path: 
     answers = [shell(copy, "make lint"), *(shell(copy, f".venv/bin/python -m pytest -n 0 {these}") for these in tests)]
     assert [(answer.returncode, answer.stdout + answer.stderr) for answer in answers if answer.returncode] == []
     assert all(re.search(r"\b[1-9]\d* passed", answer.stdout) for answer in answers[1:])
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(1200)
+def test_its_dag_runs_on_the_platform_and_is_gone_without_a_trace(tmp_path: Path) -> None:
+    copy = clean_copy(tmp_path / "signalbox")
+    before, environ = tree(copy), fresh_environ(tmp_path)
+    settings = Settings(environ)
+    lend_jars(settings)
+    succeeds(copy, f"make new-pipeline SLUG={SLUG}")
+    try:
+        succeeds(copy, "WORLD=off make up", environ)
+        places = f"--landing {settings.environment()['SIGNALBOX_LANDING']} --truth {tmp_path / 'truth'}"
+        succeeds(copy, f".venv/bin/python -m spark_jobs simulate {SLUG} --seed 1 {places}", environ)
+        api = AirflowApi(settings)
+        api.unpause_when_read(f"{SLUG}_nightly")
+        day = {"window_start": "2024-03-12T00:00:00+00:00", "window_end": "2024-03-13T00:00:00+00:00"}
+        run = api.trigger(f"{SLUG}_nightly", day)
+        wait_for(lambda: api.state(run) not in ("queued", "running"), 600)
+        assert {task.name: task.state for task in api.tasks(run) if task.state != "success"} == {}
+        assert api.state(run) == "success"
+    finally:
+        succeeds(copy, "make down", environ)
+    succeeds(copy, f"make remove-pipeline SLUG={SLUG}")
+    assert tree(copy) == before
