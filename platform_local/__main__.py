@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +15,13 @@ from typing import NoReturn
 from platform_local.environment import ROOT, Settings
 from platform_local.problem import Problem, from_os_error
 
-OURS = ("AIRFLOW", "AWS_", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
-
 
 def main() -> int:
     arguments = _parse()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _hang_up)
     try:
         return int(arguments.run(arguments) or 0)
     except Problem as problem:
@@ -60,9 +59,8 @@ def status(_: argparse.Namespace) -> int:
 
 def env(_: argparse.Namespace) -> None:
     """Print export lines for a shell: eval "$(python -m platform_local env)"."""
-    for key, value in sorted(Settings().environment().items()):
-        if key.startswith(OURS):
-            print(f"export {key}={shlex.quote(value)}")
+    for key, value in sorted(Settings().exports().items()):
+        print(f"export {key}={shlex.quote(value)}")
 
 
 def pools(_: argparse.Namespace) -> None:
@@ -137,15 +135,25 @@ def clean(_: argparse.Namespace) -> None:
     for settings in (demo_settings(dict(os.environ)), Settings()):
         Platform(settings).down()
         settings.cluster().remove()
-        shutil.rmtree(settings.home)
+        left = settings.remove_folders()
         settings.env_file.unlink(missing_ok=True)
+    if left:
+        print(f"Left in {settings.home}, as it is another platform's or not ours: {', '.join(left)}.")
 
 
 def _interrupt(*_: object) -> NoReturn:
     # Once is enough: a second Ctrl-C must not interrupt the tidying up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _hang_up(*_: object) -> NoReturn:
+    """The terminal is gone: nobody reads what would be said, and that must not keep us from tidying up."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    _interrupt()
 
 
 def _parse() -> argparse.Namespace:

@@ -85,6 +85,10 @@ class AirflowApi:
     def unpause(self, dag_id: str) -> None:
         self.patch(f"/dags/{dag_id}", {"is_paused": False})
 
+    def pause(self, *dag_ids: str) -> None:
+        for dag_id in dag_ids:
+            self.patch(f"/dags/{dag_id}", {"is_paused": True})
+
     def unpause_when_read(self, *dag_ids: str) -> None:
         """Wait until the DAG processor has read these DAGs; then let them run."""
         deadline = time.monotonic() + PARSED_WITHIN_S

@@ -70,7 +70,7 @@ def serve_connect(environ: Mapping[str, str]) -> NoReturn:
 
 def serve_thrift(environ: Mapping[str, str]) -> NoReturn:
     """Address and port are Hive's own variables: HIVE_SERVER2_THRIFT_BIND_HOST and HIVE_SERVER2_THRIFT_PORT."""
-    # Without, it would keep a Hive metastore of its own in the present folder. Tables are named in full, as `lake.metro.movement_event`:
+    # Without, it would keep a Hive metastore of its own in the present folder. Tables are named in full, as `lake.metro.movements`:
     # a client begins in the schema `default`, which the lake does not have.
     conf = {"spark.sql.catalogImplementation": "in-memory"}
     _become_server("signalbox-thrift", THRIFT_CLASS, conf, environ)

@@ -9,6 +9,7 @@ newest window and the night again, and replaces what they made.
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,12 +74,15 @@ class Demo:
             with _step(f"{NIGHTLY_DAG} of {SERVICE_DATE}, as a backfill"):
                 runs.append(self._follow(api, api.backfill(NIGHTLY_DAG, SERVICE_DATE)))
             demo_report.show(self.settings, runs)
+            # Whoever looks at it again starts it without the end that its schedules have here.
+            api.pause(LIVE_DAG, NIGHTLY_DAG)
         finally:
             with _step("stop everything"):
                 platform.down()
         self._finished().write_text(self._identity())
         print(
-            f"\nDone in {time.monotonic() - began:.0f} s. See it again: WORLD=off SIGNALBOX_HOME={self.settings.home} make up",
+            f"\nDone in {time.monotonic() - began:.0f} s. "
+            f"See it again: WORLD=off SIGNALBOX_HOME={shlex.quote(str(self.settings.home))} make up",
             flush=True,
         )
         return 0

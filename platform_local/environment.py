@@ -7,12 +7,15 @@ caller's own ``SIGNALBOX_*``, ``AIRFLOW__*`` and ``AWS_*`` variables; last what 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from platform_local import class_data, jars, ports, slack_standin
@@ -35,6 +38,14 @@ PORTS = {
 SLACK = "AIRFLOW_CONN_SLACK_DEFAULT"
 # What a caller may set in the shell; the rest of the shell is handed on as it is, below our settings.
 CALLERS = ("SIGNALBOX_", "AIRFLOW__", "AIRFLOW_CONN_", "AWS_")
+# In a shell that `env` has set up: what that was, each with the start of its hash.
+EXPORTED = "SIGNALBOX_EXPORTED"
+# Of all that is exported: what no other program reads is left out.
+EXPORTS = ("AIRFLOW", "AWS_", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_HOME", "PYTHONPATH", "PATH")
+# Which platform is meant, and nothing that follows from it.
+CHOOSES = ("SIGNALBOX_HOME", "SIGNALBOX_ENV_FILE")
+# Everything that is made below SIGNALBOX_HOME.
+FOLDERS = ("airflow", "jars", "java", "landing", "log", "reports", "run", "staging", "truth", "warehouse")
 # What follows from this clone and its SIGNALBOX_HOME, even in a shell that is set up for another Airflow.
 PLACED = (
     "AIRFLOW_HOME",
@@ -72,7 +83,7 @@ class Settings:
     """The settings of one platform; ``environ`` is the caller's environment."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        self._caller = {key: value for key, value in environ.items() if value != ""}
+        self._caller = {key: value for key, value in _without_exported(environ).items() if value != ""}
         self.home = Path(self._caller.get("SIGNALBOX_HOME", ROOT / "var")).absolute()
         self.run = self.home / "run"
         self.logs = self.home / "log"
@@ -130,6 +141,22 @@ class Settings:
         derived, files = self._derived(), jars.paths(self.home, chosen)
         archive = class_data.found(Path(derived["JAVA_HOME"]), chosen)
         return {**chosen, **derived, **archive, "SIGNALBOX_JARS": ",".join(map(str, files))}
+
+    def exports(self) -> dict[str, str]:
+        """What a shell is given for programs of one's own; with a mark, so that the next platform of that shell is its own again."""
+        found = {key: value for key, value in self.environment().items() if key.startswith(EXPORTS)}
+        ours = [key for key in found if key.startswith(CALLERS) and key not in (*self._caller, *CHOOSES)]
+        return found | {EXPORTED: " ".join(f"{key}={_mark(found[key])}" for key in sorted(ours))}
+
+    def remove_folders(self) -> list[str]:
+        """Remove what is ours below SIGNALBOX_HOME, and that itself if nothing else is there; what else is there."""
+        for name in FOLDERS:
+            shutil.rmtree(self.home / name, ignore_errors=True)
+        left = sorted(path.name for path in self.home.iterdir())
+        if not left:
+            with suppress(OSError):  # a place where something is mounted
+                self.home.rmdir()
+        return left
 
     def _derived(self) -> dict[str, str]:
         database = f"{HOST}:{self.port('pg')}"
@@ -216,6 +243,16 @@ class Settings:
         except OSError as error:
             raise from_os_error(error, f"writing {self.env_file}") from error
         return missing
+
+
+def _without_exported(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's own settings: what `env` once gave this shell, and nobody has changed since, is none of them."""
+    marks = dict(pair.split("=", 1) for pair in environ.get(EXPORTED, "").split())
+    return {key: value for key, value in environ.items() if key != EXPORTED and marks.get(key) != _mark(value)}
+
+
+def _mark(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:8]
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -33,6 +33,7 @@ from platform_local.problem import Problem, from_os_error
 
 CONFIG = ROOT / "config" / "supervisord.conf"
 AIRFLOW_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+ESSENTIAL = ("postgres", "connect", *AIRFLOW_COMPONENTS)
 # What the world makes data for.
 WORLDS_DAGS = ("metro_live", "metro_nightly")
 # 25 s on an idle machine with two cores; a busy one gets its chance: five and a half minutes where twenty others wanted the cores.
@@ -68,6 +69,12 @@ class Platform:
         """
         with self._only_one():
             if self.is_running():
+                states = self.states()
+                if missing := [name for name in ESSENTIAL if states.get(name) not in ALIVE_STATES]:
+                    raise Problem(
+                        f"The platform is up in part only, without {', '.join(missing)}: "
+                        "end it with `make down`, then start it again."
+                    )
                 self._say(f"The platform is up already (`make down` ends it): {self.settings.api_url}")
                 return False
             self._end_strays()

@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import BaseOperator, BaseSensorOperator, DagRunState, TaskGroup
+from airflow.sdk import BaseOperator, BaseSensorOperator, DagRunState, PokeReturnValue, TaskGroup
 from airflow.sdk.exceptions import AirflowFailException
 
 from signalbox import assets, runs
 from signalbox.cadence import Cadence
 from signalbox.engines import ConnectJob, ServeJob, engine, job_outcomes
+from spark_jobs.common import pipelines
 from spark_jobs.common.outcome import Blocked
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from spark_jobs.common.ledger import Ledger, Run
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,16 @@ class Pipeline:
     cadence: Cadence
 
     def window(self) -> BaseOperator:
-        """First of all: fix the run's window in the ledger, after waiting for late files where the cadence does."""
-        opened = OpenRun(task_id="window", pipeline=self.slug, cadence_name=self.cadence.name)
+        """First of all: fix the run's window in the ledger, after waiting for late files where the cadence does, and wait for
+        the run's turn.
+        """
+        opened = OpenRun(
+            task_id="window",
+            pipeline=self.slug,
+            cadence_name=self.cadence.name,
+            waits_for_turn=not pipelines.carries_state(self.slug),
+            timeout=self.cadence.run_limit.total_seconds(),
+        )
         if self.cadence.late_files_wait:
             WaitForLateFiles(task_id="late_files", wait=self.cadence.late_files_wait) >> opened
         return opened
@@ -79,24 +90,29 @@ class Pipeline:
         )
 
 
-class OpenRun(BaseOperator):
-    """Finds the run's window, or fixes it for good on the first try; skips a run that has nothing to do."""
+class OpenRun(BaseSensorOperator):
+    """Finds the run's window, or fixes it for good on the first try; skips a run that has nothing to do.
 
-    def __init__(self, *, pipeline: str, cadence_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    Then it waits, without a worker, while another run writes the same tier: a backfill's runs are counted apart from the
+    scheduled ones, and retries are for what breaks. A pipeline that carries a state waits in its task `state`.
+    """
+
+    def __init__(self, *, pipeline: str, cadence_name: str, waits_for_turn: bool = True, **kwargs: Any) -> None:
+        super().__init__(mode="reschedule", poke_interval=15, **kwargs)
         self.pipeline = pipeline
         self.cadence_name = cadence_name
+        self.waits_for_turn = waits_for_turn
 
-    def execute(self, context: "Context") -> str:
+    def poke(self, context: "Context") -> PokeReturnValue:
         from spark_jobs.common.ledger import Ledger
 
+        ledger = Ledger.from_environment()
         interval, explicit = runs.interval(context), runs.explicit_window(context)
         with job_outcomes():
-            run = Ledger.from_environment().open_run(
-                self.pipeline, self.cadence_name, runs.run_key(context), interval, explicit
-            )
+            run = ledger.open_run(self.pipeline, self.cadence_name, runs.run_key(context), interval, explicit)
         self.log.info("This run answers for %s.", run.window)
-        return str(run.window)
+        is_done = not self.waits_for_turn or _has_turn(ledger, run, self.log)
+        return PokeReturnValue(is_done=is_done, xcom_value=str(run.window))
 
 
 class WaitForLateFiles(BaseOperator):
@@ -139,7 +155,7 @@ class WaitForState(BaseSensorOperator):
         run = ledger.run(runs.run_key(context))
         if runs.state_from(context) == run.window.start.date():
             self.log.info("The state begins with this run.")
-            return True
+            return _has_turn(ledger, run, self.log)
         if _day_before_runs(context):
             self.log.info("Waiting: the day before is being run.")
             return False
@@ -151,7 +167,19 @@ class WaitForState(BaseSensorOperator):
                 raise AirflowFailException(str(missing)) from missing
             self.log.info("Waiting: %s", missing)
             return False
-        return True
+        return _has_turn(ledger, run, self.log)
+
+
+def _has_turn(ledger: "Ledger", run: "Run", log: Any) -> bool:
+    """Whether the run's lease is its own from now on; it says whose it is else."""
+    from spark_jobs.common.ledger import LeaseHeld
+
+    try:
+        ledger.take_turn(run)
+    except LeaseHeld as held:
+        log.info("Waiting: %s", held)
+        return False
+    return True
 
 
 def _day_before_runs(context: "Context") -> bool:

@@ -50,11 +50,19 @@ def drop_later_copies(frame: "DataFrame", keys: list["Column"], order: Sequence[
 
 def newest_of_each(rows: "DataFrame", table: Table) -> "DataFrame":
     """Mark all but one landing row of each key as duplicates: of the file that landed last, the first row."""
+    return _older_dropped(rows, table).select(*table.column_names, DROPPED)
+
+
+def only_newest(rows: "DataFrame", table: Table) -> "DataFrame":
+    """The same rows without the others, for a stage that keeps none of them."""
+    return _older_dropped(rows, table).where(f"{DROPPED} IS NULL").drop(DROPPED)
+
+
+def _older_dropped(rows: "DataFrame", table: Table) -> "DataFrame":
     from pyspark.sql import functions as F
 
     newest = [F.col("landing_file").desc(), F.col("source_row")]
-    marked = drop_later_copies(rows, [F.col(name) for name in table.key], newest)
-    return marked.select(*table.column_names, DROPPED)
+    return drop_later_copies(rows, [F.col(name) for name in table.key], newest)
 
 
 def landed_order(moment: str) -> "Column":

@@ -33,7 +33,7 @@ def _read(work: Work, read: Read, pins: dict[str, int]) -> "DataFrame":
 
 
 def _read_landed(work: Work, read: Landed) -> "DataFrame":
-    window = work.stage.read_window(work.run.window, work.params)
+    window = (read.read_window or work.stage.read_window)(work.run.window, work.params)
     arrival = work.landing.take(read.table, window, read.by_arrival)
     work.arrivals[read.table.name] = arrival
     work.inputs.append(landed_input(arrival))

@@ -118,7 +118,7 @@ def marts_uri() -> str:
     """libpq's form of ``SIGNALBOX_MARTS_URL``."""
     url = os.environ.get("SIGNALBOX_MARTS_URL")
     if not url:
-        raise RuntimeError("SIGNALBOX_MARTS_URL is not set; it names the serving database (see docs/operate.md).")
+        raise ValueError("SIGNALBOX_MARTS_URL is not set; it names the serving database (see docs/operate.md).")
     return urlunsplit(urlsplit(url)._replace(scheme="postgresql"))
 
 

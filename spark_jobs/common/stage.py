@@ -11,7 +11,7 @@ from spark_jobs.common.window import Window
 
 @dataclass(frozen=True)
 class Landed:
-    """Landing files of a table whose manifests overlap the read window.
+    """Landing files of a table whose manifests overlap the read window: the stage's, or one of its own.
 
     ``by_arrival``: the files in the folders of the read window's UTC days, whatever their rows are about. What comes late
     then belongs to the day on which it came.
@@ -19,6 +19,7 @@ class Landed:
 
     table: Table
     by_arrival: bool = False
+    read_window: Callable[[Window, Any], Window] | None = None
 
 
 @dataclass(frozen=True)

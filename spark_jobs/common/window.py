@@ -32,10 +32,6 @@ class Window:
         """The window with its ends moved outwards."""
         return Window(self.start - before, self.end + after)
 
-    def reaching_back(self, lookback: timedelta) -> "Window":
-        """The window, begun at the latest ``lookback`` before its end."""
-        return Window(min(self.start, self.end - lookback), self.end)
-
     def business_days(self, timezone: str, cut_hour: int) -> list[date]:
         """The business days that the window touches, where a day starts at ``cut_hour`` local time."""
         zone, shift = ZoneInfo(timezone), timedelta(hours=cut_hour)

@@ -52,7 +52,7 @@ def trips_in_reach(timetable: DataFrame, reach: Window, params: MetroParams) -> 
 
 def with_changes(calls: DataFrame, changes: DataFrame, window: Window) -> DataFrame:
     """``change``: the last decision of traffic control before the window's end about the call, or about its whole
-    trip.
+    trip. What is said of a call goes before what is said of its trip, unless the trip is cancelled later.
     """
     from pyspark.sql import functions as F
 
@@ -60,13 +60,15 @@ def with_changes(calls: DataFrame, changes: DataFrame, window: Window) -> DataFr
     of_call = (
         known.where("stop_sequence IS NOT NULL")
         .groupBy("service_date", "trip_id", "stop_sequence")
-        .agg(F.max_by("_change", landed_order("ts")).alias("change_of_call"))
+        .agg(F.max_by("_change", landed_order("ts")).alias("change_of_call"), F.max("ts").alias("_call_ts"))
     )
     of_trip = (
         known.where("stop_sequence IS NULL")
         .groupBy("service_date", "trip_id")
-        .agg(F.max_by("_change", landed_order("ts")).alias("change_of_trip"))
+        .agg(F.max_by("_change", landed_order("ts")).alias("change_of_trip"), F.max("ts").alias("_trip_ts"))
     )
     joined = calls.join(F.broadcast(of_call), on=["service_date", "trip_id", "stop_sequence"], how="left")
     joined = joined.join(F.broadcast(of_trip), on=["service_date", "trip_id"], how="left")
-    return joined.withColumn("change", F.coalesce("change_of_call", "change_of_trip"))
+    cancelled = (F.col("change_of_trip") == "CANCEL") & (F.col("_trip_ts") > F.col("_call_ts"))
+    change = F.when(cancelled, F.col("change_of_trip")).otherwise(F.coalesce("change_of_call", "change_of_trip"))
+    return joined.withColumn("change", change).drop("_call_ts", "_trip_ts")

@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import io
 import zipfile
-from datetime import date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from expectations.contract import Table
 from expectations.manifest import list_tables, listed, write_manifest
 from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, trips
-from spark_jobs.metro.import_options import add_corridor, corridor_groups, optional, time_zone
+from spark_jobs.metro.import_options import DAY_OPENS, add_corridor, corridor_groups, optional, time_zone
 
 TABLES: dict[str, Table] = {m.TABLE.name: m.TABLE for m in (stops, routes, trips, stop_times, calendar, calendar_dates)}
 USED = ("agency", *TABLES)
@@ -45,10 +45,11 @@ def import_gtfs(args: argparse.Namespace) -> None:
     content = feed_files(args.feed)
     feed = {name: rows_of(name, raw) for name, raw in content.items()}
     zone = time_zone(feed["agency"].agency_timezone.iloc[0])
-    published = args.published or datetime.combine(first_day(feed), time(0), zone)
+    published = args.published or datetime.combine(first_day(feed), DAY_OPENS, zone)
     if published.tzinfo is None:
         raise ValueError("--published needs an offset, such as 2024-03-12T04:00:00+01:00.")
     version = f"gtfs-{hashlib.sha256(b''.join(content.values())).hexdigest()[:12]}"
+    _require_order(args.landing / "trips" / f"{args.day}", version, published)
     group = feed["routes"].route_id.map(corridor_groups(feed["routes"].route_id.dropna(), args.corridor))
     feed["routes"] = feed["routes"].assign(corridor_group=group, agency_timezone=str(zone))
     feed["stops"] = feed["stops"][~optional(feed["stops"], "location_type").isin(NO_STOPS)]
@@ -105,6 +106,17 @@ def first_day(feed: dict[str, pd.DataFrame]) -> date:
     if pd.isna(first):
         raise ValueError("Neither calendar.txt nor calendar_dates.txt names a day, written YYYYMMDD.")
     return date(first.year, first.month, first.day)
+
+
+def _require_order(folder: Path, version: str, published: datetime) -> None:
+    """Of two feeds that hold from one time on, the one that landed on a later day counts; of one day neither would."""
+    for path in folder.glob("gtfs-*.parquet"):
+        known = pq.read_table(path, columns=["published_ts"])["published_ts"][0].as_py()
+        if path.stem != version and known == published:
+            raise ValueError(
+                f"{path.stem} landed on {folder.name} too and holds from {published.isoformat()} on as well: "
+                "say since when this feed holds (--published)."
+            )
 
 
 def _write(rows: pd.DataFrame, table: Table, path: Path) -> None:

@@ -2,9 +2,13 @@
 
 import argparse
 from collections.abc import Iterable
+from datetime import time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
+
+# A plan without a time of publication of its own is taken as published just before its first day of service begins, local time.
+DAY_OPENS = time(3, 59, 59)
 
 
 def add_corridor(command: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from expectations.contract import Table
 from expectations.manifest import list_tables, write_manifest
 from expectations.metro import LANDING, observed_visit
 from spark_jobs.metro import gtfs
-from spark_jobs.metro.import_options import add_corridor, corridor_groups, optional, time_zone
+from spark_jobs.metro.import_options import DAY_OPENS, add_corridor, corridor_groups, optional, time_zone
 
 TABLES: dict[str, Table] = {table.name: table for table in LANDING}
 ORIGIN = ["source_file", "source_row"]
@@ -58,14 +59,9 @@ class ImportedDay:
         return f"day-{self.date:%Y-%m-%d}"
 
     @property
-    def start(self) -> pd.Timestamp:
-        """Noon minus 12 hours, from which planned seconds count."""
-        return (self.date + pd.Timedelta(hours=12)).tz_localize(self.zone).tz_convert("UTC") - pd.Timedelta(hours=12)
-
-    @property
     def published(self) -> pd.Timestamp:
-        """The plan is taken as published at the start of the day, before the 04:00 that closes its version."""
-        return self.start
+        """Just before the day of service begins: the day before keeps its departures after midnight."""
+        return pd.Timestamp(datetime.combine(self.date.date(), DAY_OPENS, self.zone)).tz_convert("UTC")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,8 +83,10 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     """Write observed_visit, the plan and landing.json; raises ValueError with one sentence on input it cannot use."""
     observed = read_table(args.observed, OBSERVED_KEYS, OBSERVED_TIMES)
     planned = read_table(args.planned, PLANNED_KEYS)
-    if not {"run_key", "trip_id"} & set(observed):
+    identity = next((name for name in ("run_key", "trip_id") if name in observed), None)
+    if identity is None:
         raise ValueError(f"{args.observed.name} has neither run_key nor trip_id, so runs cannot be told apart.")
+    _require_filled(observed, identity, args.observed)
     day = ImportedDay(_single_date(observed, args.observed), time_zone(args.timezone))
     groups = corridor_groups({*observed.route_id, *planned.route_id}, args.corridor)
     salt = secrets.token_bytes(16) if args.seed is None else str(args.seed).encode()
@@ -111,8 +109,7 @@ def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()
     if frame.empty:
         raise ValueError(f"{path.name} has no rows.")
     for column in keys:
-        if empty := int(frame[column].isna().sum()):
-            raise ValueError(f"{path.name} has {empty} rows without a {column}.")
+        _require_filled(frame, column, path)
     for column in set(NUMBERS) & set(frame):
         try:
             frame[column] = pd.to_numeric(frame[column])
@@ -120,6 +117,11 @@ def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()
             raise ValueError(f"{path.name} has a {column} that is not a number: {error}.") from error
     texts = {column: "str" for column in TEXTS if column in keys}
     return frame.astype(texts).reset_index(drop=True).assign(source_file=path.name, source_row=range(len(frame)))
+
+
+def _require_filled(frame: pd.DataFrame, column: str, path: Path) -> None:
+    if empty := int(frame[column].isna().sum()):
+        raise ValueError(f"{path.name} has {empty} rows without a {column}.")
 
 
 def _read(path: Path) -> pd.DataFrame:

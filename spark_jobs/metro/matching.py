@@ -28,7 +28,7 @@ from spark_jobs.metro.outages import with_outage
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.register import sections_of_day
 from spark_jobs.metro.runs import pins_of, runs_performed, state_of
-from spark_jobs.metro.scopes import horizon, recent, service_days
+from spark_jobs.metro.scopes import horizon, plan_files, recent, service_days
 from spark_jobs.metro.verdict_tables import calls_with_verdict, visits_with_call
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ STAGE = Stage(
         FromRun(visits.TABLE, "visits"),
         FromRun(timetable.TABLE, "timetable"),
         FromRun(movements.TABLE, "movements"),
-        Landed(infra_section.TABLE),
-        Landed(plan_change.TABLE),
+        Landed(infra_section.TABLE, read_window=plan_files),
+        Landed(plan_change.TABLE, read_window=plan_files),
         Released(match_state.TABLE),
     ),
     writes=(

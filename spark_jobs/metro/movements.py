@@ -16,7 +16,7 @@ from spark_jobs.common.window import Window
 from spark_jobs.metro.clocks import apply_offsets, last_offsets, learn_offsets
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.register import sections_of_day
-from spark_jobs.metro.scopes import arrived_by, recent, service_days
+from spark_jobs.metro.scopes import arrived_by, plan_files, recent, service_days
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -102,7 +102,11 @@ def flag_stuck(events: DataFrame, window: Window, params: MetroParams) -> DataFr
 STAGE = Stage(
     pipeline="metro",
     name="movements",
-    reads=(Landed(movement_event.TABLE), Landed(infra_section.TABLE), Released(clock_offsets.TABLE, tier="settled")),
+    reads=(
+        Landed(movement_event.TABLE),
+        Landed(infra_section.TABLE, read_window=plan_files),
+        Released(clock_offsets.TABLE, tier="settled"),
+    ),
     writes=(
         Write(movements.TABLE, scope=recent, balances="movement_event"),
         Write(clock_offsets.TABLE, scope=service_days),

@@ -65,10 +65,10 @@ class MetroParams:
     # The day.
     timezone: str = "Europe/Oslo"
     service_day_cut_h: int = 4
-    # Plan files arrive before the days they are for: how far back to look for them.
+    # Files of plan and register arrive before the days they are for: how far back to look for them.
     plan_reach_days: int = 7
 
-    # What a run replaces. A live window rewrites its last hours, a night exactly its day.
+    # What a run replaces beside its window: a live one what lies so long before it, a night nothing.
     lookback_min: int = 0
     # Files that arrive up to this long after the window's end still count.
     late_wait_min: int = 7 * 24 * 60
@@ -120,7 +120,7 @@ class MetroParams:
 
 NIGHTLY = MetroParams()
 # Geometry instead of learnt offsets, no smoothing, verdicts that may still be open.
-LIVE = replace(NIGHTLY, lookback_min=90, late_wait_min=0, run_reach_min=300, day_over=False, learn=False, smooth=False)
+LIVE = replace(NIGHTLY, lookback_min=85, late_wait_min=0, run_reach_min=300, day_over=False, learn=False, smooth=False)
 
 
 def for_cadence(cadence: str) -> MetroParams:

@@ -18,7 +18,10 @@ CALL = ["service_date", "trip_id", "stop_sequence"]
 
 
 def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame:
-    """service_date, version, from_ts and until_ts: the departures for which each version is in force."""
+    """service_date, version, from_ts and until_ts: the departures for which each version is in force, and its ``place``.
+
+    Of two versions published at one time the one that landed later is the later one.
+    """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
 
@@ -27,12 +30,16 @@ def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame
         F.struct(F.lit(day).alias("service_date"), F.lit(datetime.combine(day, cut, zone)).alias("begins_ts"))
         for day in service_days(window, params)
     ]
-    known = trips.select(*VERSION).distinct().withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "day.*")
-    in_order = W.partitionBy("service_date").orderBy(*reversed(VERSION))
-    known = known.withColumn("until_ts", F.lead("published_ts").over(in_order))
+    known = trips.groupBy(*VERSION).agg(F.max(F.split("landing_file", "/")[1]).alias("_landed"))
+    known = known.withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "_landed", "day.*")
+    in_order = W.partitionBy("service_date").orderBy("published_ts", "_landed", "plan_version")
+    known = known.withColumns(
+        {"until_ts": F.lead("published_ts").over(in_order), "place": F.row_number().over(in_order)}
+    )
     base = F.col("published_ts") < F.col("begins_ts")
     known = known.where(~(base & F.coalesce(F.col("until_ts") < F.col("begins_ts"), F.lit(False))))
-    return known.select("service_date", *VERSION, F.when(~base, F.col("published_ts")).alias("from_ts"), "until_ts")
+    from_ts = F.when(~base, F.col("published_ts")).alias("from_ts")
+    return known.select("service_date", *VERSION, "place", from_ts, "until_ts")
 
 
 def in_force(calls: DataFrame, versions: DataFrame) -> DataFrame:
@@ -44,7 +51,7 @@ def in_force(calls: DataFrame, versions: DataFrame) -> DataFrame:
     from pyspark.sql import functions as F
 
     dated = calls.join(F.broadcast(versions), on=["service_date", *VERSION], how="inner")
-    of_call = W.partitionBy(*CALL).orderBy(*reversed(VERSION))
+    of_call = W.partitionBy(*CALL).orderBy("place")
     departure = F.col("planned_departure_ts")
     new = F.row_number().over(of_call) == 1
     stands = F.coalesce(departure <= F.col("until_ts"), F.lit(True))

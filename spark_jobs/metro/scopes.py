@@ -7,8 +7,8 @@ from spark_jobs.metro.params import MetroParams
 
 
 def recent(window: Window, params: MetroParams) -> Window:
-    """The window, reaching back by the lookback: late messages change what is not long ago."""
-    return window.reaching_back(timedelta(minutes=params.lookback_min)) if params.lookback_min else window
+    """The window and what lies up to the lookback before it: late messages change what is not long ago, also after a gap."""
+    return window.extended(before=timedelta(minutes=params.lookback_min))
 
 
 def horizon(window: Window, params: MetroParams) -> Window:
@@ -23,7 +23,7 @@ def service_days(window: Window, params: MetroParams) -> list[date]:
 
 
 def plan_files(window: Window, params: MetroParams) -> Window:
-    """Files of the plan may have arrived days before."""
+    """Files of plan and register arrive days before, and traffic control decides hours before."""
     return window.extended(before=timedelta(days=params.plan_reach_days))
 
 

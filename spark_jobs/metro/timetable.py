@@ -1,7 +1,8 @@
 """Timetable: the planned calls of each day of service, by the version of the plan that was in force.
 
 Reads the plan's landing tables. Writes `timetable`, replaced by day of service. The version of a day is the latest one
-published before the day begins; a later one supersedes only departures after its publication.
+published before the day begins; a later one supersedes only departures after its publication. Of a row that a version
+brings again, the file that landed last counts.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, timetable, trips
+from spark_jobs.common.disposition import only_newest
 from spark_jobs.common.stage import Landed, Stage, Write
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
@@ -17,6 +19,8 @@ from spark_jobs.metro.scopes import plan_files, service_days
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
+
+TABLES = tuple(module.TABLE for module in (trips, stop_times, calendar, calendar_dates, stops, routes))
 
 
 def transform(
@@ -31,6 +35,8 @@ def transform(
     params: MetroParams,
 ) -> tuple[DataFrame]:
     """One row for each planned call of the window's days of service."""
+    landed = (trips, stop_times, calendar, calendar_dates, stops, routes)
+    trips, stop_times, calendar, calendar_dates, stops, routes = map(only_newest, landed, TABLES)
     running = active_services(calendar, calendar_dates, window, params)
     calls = calls_of_day(stop_times, trips, running)
     calls = at_stations(calls, stops)
@@ -119,7 +125,7 @@ def with_roles(calls: DataFrame) -> DataFrame:
 STAGE = Stage(
     pipeline="metro",
     name="timetable",
-    reads=tuple(Landed(module.TABLE) for module in (trips, stop_times, calendar, calendar_dates, stops, routes)),
+    reads=tuple(map(Landed, TABLES)),
     writes=(Write(timetable.TABLE, scope=service_days),),
     transform=transform,
     read_window=plan_files,

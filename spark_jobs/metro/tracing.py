@@ -144,11 +144,13 @@ def _lines_in_common(rows: pd.DataFrame, sections: pd.DataFrame) -> pd.Series:
 def _vehicles(events: pd.DataFrame, chains: Chains, track: Track) -> pd.DataFrame:
     """By root: leading vehicle, consist and number of units, from the first INTERPOSE that names vehicles."""
     named = events[(events.event_type == "INTERPOSE") & events.vehicle_ids.notna()]
+    vehicles = named.vehicle_ids.map(lambda listed: [vehicle for vehicle in listed if vehicle is not None])
+    named = named.assign(vehicle_ids=vehicles)[vehicles.map(len).astype(bool)]
     roots = pd.Index(np.unique(chains.roots()), name="root")
     time_s = epoch_s(named.corrected_ts)
     at = last_seen(chains.section, chains.time_s, track.number(named.section_id), time_s + CLOCK_SLACK_S)
     fits = (at >= 0) & (time_s - chains.time_s[at] <= INTERPOSE_WITHIN_S)
-    units = pd.Series(named.vehicle_ids[fits].map(list).to_numpy(object), index=chains.roots()[at[fits]], dtype=object)
+    units = pd.Series(named.vehicle_ids[fits].to_numpy(object), index=chains.roots()[at[fits]], dtype=object)
     units = units.groupby(level=0).first().reindex(roots)
     known = units.notna()
     return pd.DataFrame(

@@ -42,18 +42,19 @@ def traced_visits(movements: DataFrame, sections: DataFrame, window: Window, par
 
 
 def described(timed: DataFrame, stops: DataFrame, timetable: DataFrame, params: MetroParams) -> DataFrame:
-    """Station, corridor and whether the train carries passengers."""
+    """Station, corridor and whether the train carries passengers; ``timetable``: of the days of these visits."""
     from pyspark.sql import functions as F
 
     station = stops.groupBy("stop_id").agg(
         F.max_by("parent_station", landed_order("published_ts")).alias("parent_station")
     )
-    corridor = timetable.groupBy(F.col("route_id").alias("_line")).agg(F.max("corridor_group").alias("corridor_group"))
+    of_line = timetable.groupBy("service_date", F.col("route_id").alias("_line"))
+    corridor = of_line.agg(F.max("corridor_group").alias("corridor_group"))
     # Where the track admits one line only, it is right and a wrong number is not.
     line = F.when(F.array_contains("line_ids", F.col("line_id")) | (F.size("line_ids") == 0), F.col("line_id"))
     visits = timed.withColumn("_line", F.coalesce(line, F.get("line_ids", F.lit(0)), F.lit("?")))
     visits = visits.join(F.broadcast(station), on="stop_id", how="left").join(
-        F.broadcast(corridor), on="_line", how="left"
+        F.broadcast(corridor), on=["service_date", "_line"], how="left"
     )
     return visits.withColumns(
         {

@@ -25,7 +25,7 @@ from spark_jobs.common.window import Window
 from spark_jobs.metro.offsets import learn_departures, with_times
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.register import sections_of_day
-from spark_jobs.metro.scopes import recent, runs_under_way, service_days
+from spark_jobs.metro.scopes import plan_files, recent, runs_under_way, service_days
 from spark_jobs.metro.visit_sources import as_visits, described, traced_visits
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def transform(
     traced = computed_once(traced_visits(under_way, sections_of_day(infra, window, params), window, params))
     learnt = learn_departures(traced, doors, params)
     timed = with_times(traced, learnt, params)
-    derived = described(timed, stops, timetable, params)
+    of_days = timetable.where(F.col("service_date").isin(service_days(window, params)))
+    derived = described(timed, stops, of_days, params)
     columns = list(visits.TABLE.column_names)
     scope = recent(window, params)
     derived = derived.where((F.col("anchor_ts") >= F.lit(scope.start)) & (F.col("anchor_ts") < F.lit(scope.end)))
@@ -89,8 +90,8 @@ STAGE = Stage(
     name="visits",
     reads=(
         FromRun(movements.TABLE, "movements"),
-        Landed(infra_section.TABLE),
-        Landed(stops.TABLE),
+        Landed(infra_section.TABLE, read_window=plan_files),
+        Landed(stops.TABLE, read_window=plan_files),
         FromRun(timetable.TABLE, "timetable"),
         Landed(passenger_event.TABLE),
         Landed(observed_visit.TABLE),

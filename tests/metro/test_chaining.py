@@ -157,6 +157,17 @@ def test_the_vehicles_come_from_the_interpose_at_the_start() -> None:
     assert pd.isna(visits.vehicle_id["1002", "P1"]) and visits.units["1002", "P1"] == 0
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [([], None), ([None], None), ([None, "MX1"], "MX1")],
+    ids=["none", "a null", "one and a null"],
+)
+def test_an_interpose_that_names_no_vehicle_tells_none(named: list[str | None], expected: str | None) -> None:
+    visits = traced([*train("1001", 0), message("p1", 3, "1001", "INTERPOSE", vehicle_ids=named)])
+    assert len(visits) == 3
+    assert {None if pd.isna(vehicle) else vehicle for vehicle in visits.vehicle_id} == {expected}
+
+
 def test_what_arrives_later_adds_visits_and_renames_no_run() -> None:
     everything = [*train("1001", 0), *train(None, 200)]
     early = [row for row in everything if row["event_ts"] < START + timedelta(seconds=260)]

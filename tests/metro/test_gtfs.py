@@ -56,8 +56,20 @@ def test_entrances_are_no_stops(tmp_path):
 def test_a_timetable_holds_from_its_first_day_unless_told_otherwise(tmp_path):
     bring_in(feed(tmp_path / "feed"), tmp_path / "first")
     bring_in(feed(tmp_path / "feed"), tmp_path / "told", "--published", "2024-03-13T12:00:00+01:00")
-    assert landed(tmp_path / "first", "trips").published_ts.tolist() == [pd.Timestamp("2024-03-11T23:00:00Z")]
+    assert landed(tmp_path / "first", "trips").published_ts.tolist() == [pd.Timestamp("2024-03-12T02:59:59Z")]
     assert landed(tmp_path / "told", "trips").published_ts.tolist() == [pd.Timestamp("2024-03-13T11:00:00Z")]
+
+
+def test_two_feeds_of_one_day_that_hold_from_one_time_on_need_to_be_told_apart(tmp_path, capsys):
+    corrected = feed(tmp_path / "corrected", routes="route_id,route_long_name\n1,Line 1\n")
+    assert (
+        bring_in(feed(tmp_path / "feed"), tmp_path / "landing")
+        == bring_in(tmp_path / "feed", tmp_path / "landing")
+        == 0
+    )
+    assert bring_in(corrected, tmp_path / "landing") == 1
+    assert "holds from 2024-03-12T03:59:59+01:00 on as well: say since when this feed holds" in capsys.readouterr().err
+    assert bring_in(corrected, tmp_path / "landing", "--published", "2024-03-12T12:00:00+01:00") == 0
 
 
 def test_a_zip_file_is_the_same_timetable_as_its_folder(tmp_path):

@@ -159,7 +159,7 @@ def test_the_service_runs_on_the_one_day_and_was_published_before_it(tmp_path):
     days = table(landing, "calendar_dates")
     assert table(landing, "trips").service_id.tolist() == days.service_id.tolist() == ["day-2024-02-07"]
     assert str(days.date.iloc[0]) == "2024-02-07"
-    assert days.published_ts.iloc[0] == pd.Timestamp("2024-02-07T05:00Z")
+    assert days.published_ts.iloc[0] == pd.Timestamp("2024-02-07T08:59:59Z")
 
 
 def test_the_corridor_group_is_the_route_unless_told(tmp_path):
@@ -204,6 +204,7 @@ def test_csv_gives_the_same_visits_as_parquet(tmp_path):
         (OBSERVED.iloc[:0], PLANNED, (), r"^observed.parquet has no rows\.$"),
         (OBSERVED.drop(columns="trip_id"), PLANNED, (), "neither run_key nor trip_id"),
         (OBSERVED, PLANNED.assign(arrival_time=None), (), "has 3 rows without a arrival_time"),
+        (OBSERVED.assign(trip_id=["55", None, "55", None, "55"]), PLANNED, (), "has 2 rows without a trip_id"),
         (OBSERVED.assign(stop_timestamp="noon"), PLANNED, (), "has a stop_timestamp that is not a number"),
         (OBSERVED.assign(service_date=[1, 2, 3, 4, 5]), PLANNED, (), "has 5 service dates"),
         (OBSERVED, PLANNED, ("--timezone", "Mars/Olympus"), "'Mars/Olympus' is not a time zone"),

@@ -128,6 +128,21 @@ def test_a_group_without_trains_is_cancelled_and_one_without_a_plan_is_extra(spa
     assert listed(built["trips_performed"], "schedule_relationship") == [("Added",)]
 
 
+@pytest.mark.parametrize(
+    ("later", "status"),
+    [({"change": "CANCEL"}, "CANCELLED"), ({"stop_sequence": 2, "change": "PLATFORM"}, "RUN")],
+    ids=["the trip is cancelled", "the call is moved"],
+)
+def test_of_what_is_said_of_a_call_and_of_its_trip_a_later_cancellation_counts(
+    spark: SparkSession, later: dict[str, Any], status: str
+) -> None:
+    common = {"trip_id": "t", "service_date": DAY, "reason_code": "TRAIN"}
+    earlier = {"CANCEL": {"stop_sequence": 2, "change": "PLATFORM"}, "PLATFORM": {"change": "CANCEL"}}[later["change"]]
+    changes = [common | earlier | {"ts": at("06:00")}, common | later | {"ts": at("06:05")}]
+    built = build(spark, run("r", "07:00"), trip("t", "07:00"), changes=changes)
+    assert statuses(built)["t", 2] == status
+
+
 def test_a_cancelled_train_does_not_shift_the_ones_behind_it(spark: SparkSession) -> None:
     planned = [row for n in range(4) for row in trip(f"t{n}", f"07:{10 * n:02d}")]
     built = build(spark, [row for n in (0, 2, 3) for row in run(f"r{n}", f"07:{10 * n:02d}", 40)], planned)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, trips
 from spark_jobs.common.window import Window
+from spark_jobs.metro.import_options import DAY_OPENS
 from spark_jobs.metro.params import NIGHTLY
 from spark_jobs.metro.timetable import transform
 from tests.frames import frame, listed
@@ -101,6 +103,36 @@ def test_a_version_published_at_noon_supersedes_only_later_departures(spark: Spa
         ("am", 28800, "base"),
         ("pm", 54600, "noon"),
     ]
+
+
+def test_a_version_that_begins_with_the_next_day_leaves_this_day_its_departures_after_midnight(
+    spark: SparkSession,
+) -> None:
+    opens = datetime.combine(DAY + timedelta(days=1), DAY_OPENS, ZoneInfo(NIGHTLY.timezone))
+    following = plan("b", opens, [("t", 1, "X", "24:40:00")])
+    following["calendar"] = [row | {"start_date": DAY + timedelta(days=1)} for row in following["calendar"]]
+    built = build(spark, plan("a", EARLIER, [("t", 1, "X", "24:30:00"), ("t", 2, "Y", "27:50:00")]), following)
+    assert listed(built, "planned_departure_s", "plan_version") == [(100200, "a"), (88200, "a")]
+
+
+def landed(version: dict[str, list[dict[str, Any]]], day: str) -> dict[str, list[dict[str, Any]]]:
+    """The plan in files of this day."""
+    return {
+        name: [{**row, "landing_file": f"{name}/{day}/plan.parquet"} for row in rows] for name, rows in version.items()
+    }
+
+
+def test_of_a_version_that_landed_again_the_newest_rows_count(spark: SparkSession) -> None:
+    first = landed(plan("a", EARLIER, [("t", 1, "X", "08:00:00")]), "2024-03-10")
+    again = landed(plan("a", EARLIER, [("t", 1, "X", "08:05:00")]), "2024-03-11")
+    for order in ((first, again), (again, first)):
+        assert listed(build(spark, *order), "planned_departure_s") == [(29100,)]
+
+
+def test_of_versions_that_hold_from_one_time_on_the_one_that_landed_later_counts(spark: SparkSession) -> None:
+    first = landed(plan("z", EARLIER, [("t", 1, "X", "08:00:00")]), "2024-03-10")
+    corrected = landed(plan("a", EARLIER, [("t", 1, "X", "08:05:00")]), "2024-03-11")
+    assert listed(build(spark, first, corrected), "planned_departure_s", "plan_version") == [(29100, "a")]
 
 
 def test_the_platform_is_the_stop_and_its_parent_the_station(spark: SparkSession) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,6 +55,11 @@ def journey(clock: str, **more: Any) -> list[dict[str, Any]]:
     return [movement(name, time, **more) for name, time in times.items()]
 
 
+def trip(group: str, day: date = DAY) -> dict[str, Any]:
+    """Of line 1, in a corridor group."""
+    return {"service_date": day, "trip_id": "t", "route_id": "1", "corridor_group": group}
+
+
 def build(
     spark: SparkSession,
     moves: list[dict[str, Any]],
@@ -62,9 +67,10 @@ def build(
     observed: list[dict[str, Any]] | None = None,
     window: Window = FIVE_MINUTES,
     params: MetroParams = LIVE,
+    plan: list[dict[str, Any]] | None = None,
 ) -> tuple[DataFrame, DataFrame]:
     station = [{"stop_id": "X:1", "stop_name": "Ex", "parent_station": "X", "published_ts": at("00:00")}]
-    plan = [{"service_date": DAY, "trip_id": "t", "route_id": "1", "corridor_group": "1-2"}]
+    plan = plan or [trip("1-2")]
     rows = (
         (infra_section, REGISTER),
         (stops, station),
@@ -109,6 +115,12 @@ def test_a_train_to_the_depot_carries_no_passengers(spark: SparkSession) -> None
 def test_a_number_of_another_line_does_not_move_the_run_into_its_corridor(spark: SparkSession) -> None:
     visits, _ = build(spark, journey("06:50", line_id="9"))
     assert {row[0] for row in listed(visits, "corridor_group")} == {"1-2"}
+
+
+def test_the_corridor_is_that_of_the_day(spark: SparkSession) -> None:
+    plan = [trip("9", DAY - timedelta(days=1)), trip("1"), trip("9", DAY + timedelta(days=1))]
+    visits, _ = build(spark, journey("06:50"), plan=plan)
+    assert {row[0] for row in listed(visits, "corridor_group")} == {"1"}
 
 
 def door(clock: str, seconds: float, n: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ MATCHED = ("stop_visits", "planned_calls")
 # Long enough for every verdict of the hour to settle.
 AFTERWARDS = Window(at("08:05"), at("08:50"))
 # What the hour decided, and no later window can reach any more.
-HOUR = "{column} >= TIMESTAMP '2024-03-12 07:00:00+00:00' AND {column} < TIMESTAMP '2024-03-12 08:05:00+00:00'"
+HOUR = "{column} >= TIMESTAMP '2024-03-12 06:00:00+00:00' AND {column} < TIMESTAMP '2024-03-12 08:05:00+00:00'"
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,15 @@ class Line:
         return {"dag_run": run, "params": params}
 
     def open(self, context: dict[str, Any]) -> str:
-        return OpenRun(task_id="window", pipeline=self.slug, cadence_name="live").execute(context)
+        opened = OpenRun(task_id="window", pipeline=self.slug, cadence_name="live").poke(context)
+        assert opened.is_done
+        return str(opened.xcom_value)
+
+    def waits(self, context: dict[str, Any]) -> bool:
+        return not OpenRun(task_id="window", pipeline=self.slug, cadence_name="live").poke(context).is_done
+
+    def close(self, context: dict[str, Any]) -> None:
+        CloseRun(task_id="close").execute(context)
 
     def key(self, run_id: str) -> str:
         return f"{self.slug}_live/{run_id}"
@@ -75,12 +83,13 @@ def test_a_first_run_answers_for_its_interval_and_a_retry_for_the_same(line):
 def test_after_an_outage_one_run_reaches_back_to_the_last_released_window(line):
     line.open(line.context("one", NINE))
     line.release("one")
+    line.close(line.context("one", NINE))
     assert line.open(line.context("two", NINE + 6 * FIVE_MINUTES)) == "[2024-03-12 09:05:00Z, 2024-03-12 09:35:00Z)"
 
 
 def test_a_run_whose_window_another_has_released_is_skipped_with_a_sentence(line):
     line.open(line.context("one", NINE))
-    CloseRun(task_id="close").execute(line.context("one", NINE))
+    line.close(line.context("one", NINE))
     line.open(line.context("two", NINE))
     line.release("two")
     with pytest.raises(AirflowSkipException, match="live window"):
@@ -116,18 +125,20 @@ def test_without_a_receipt_a_stage_does_not_pass(line):
         checkpoint(context)
 
 
-def test_a_closed_run_gives_its_lease_to_the_next(line):
-    for run_id in ("one", "two"):
-        line.open(line.context(run_id, NINE))
+def test_a_run_waits_for_its_turn_until_the_one_that_writes_is_closed(line):
+    line.open(line.context("one", NINE))
+    assert line.waits(line.context("two", NINE))
     line.build("one", RULE)
     with pytest.raises(LeaseHeld):
         line.build("two", RULE)
-    CloseRun(task_id="close").execute(line.context("one", NINE))
+    line.close(line.context("one", NINE))
+    line.open(line.context("two", NINE))
     line.build("two", RULE)
+    assert line.waits(line.context("three", NINE))
 
 
 def test_closing_a_run_that_never_opened_is_no_error(line):
-    CloseRun(task_id="close").execute(line.context("never", NINE))
+    line.close(line.context("never", NINE))
     assert line.open(line.context("next", NINE)) == "[2024-03-12 09:00:00Z, 2024-03-12 09:05:00Z)"
 
 

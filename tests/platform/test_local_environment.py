@@ -27,6 +27,34 @@ def caller(tmp_path, monkeypatch):
     }
 
 
+def test_a_shell_that_env_has_set_up_starts_the_next_platform_as_any_other(caller, tmp_path):
+    caller |= {"SIGNALBOX_DRIVER_MEMORY": "3g"}
+    shell = caller | Settings(caller).exports() | {"SIGNALBOX_LOG_DAYS": "3", "SIGNALBOX_CLASS_DATA": "off"}
+    assert shell["SIGNALBOX_LANDING"] == str(tmp_path / "home" / "landing")
+    following = Settings(shell | {"SIGNALBOX_HOME": str(tmp_path / "own")})
+    found = following.environment()
+    assert found["SIGNALBOX_LANDING"] == str(tmp_path / "own" / "landing")
+    assert not following.has_slack and environment.EXPORTED not in found
+    assert (found["SIGNALBOX_LOG_DAYS"], found["SIGNALBOX_DRIVER_MEMORY"]) == ("3", "3g")
+
+
+def test_what_is_removed_is_ours(caller, tmp_path):
+    settings, home = Settings(caller), tmp_path / "home"
+    (home / "photos").mkdir()
+    assert settings.remove_folders() == [path.name for path in home.iterdir()] == ["photos"]
+    (home / "photos").rmdir()
+    assert settings.remove_folders() == [] and not home.exists()
+
+
+def test_what_is_as_it_should_be_is_not_written_again(caller, tmp_path):
+    """So that the platform can be ended on a full disk."""
+    Settings(caller)
+    written = [tmp_path / "env", tmp_path / "home" / "airflow" / "passwords.json"]
+    stamps = [path.stat().st_mtime_ns for path in written]
+    Settings(caller)
+    assert [path.stat().st_mtime_ns for path in written] == stamps
+
+
 def test_secrets_are_made_once_and_only_their_owner_reads_them(caller, tmp_path):
     Settings(caller)
     written = read_env_file(tmp_path / "env")

@@ -292,7 +292,7 @@ def test_every_column_type_arrives_in_postgresql_as_it_was(shop: Shop) -> None:
 def test_a_serving_database_that_is_not_named_is_an_error(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     run = shop.publish()
     monkeypatch.delitem(os.environ, "SIGNALBOX_MARTS_URL")
-    with pytest.raises(RuntimeError, match="SIGNALBOX_MARTS_URL is not set; it names the serving database"):
+    with pytest.raises(ValueError, match="SIGNALBOX_MARTS_URL is not set; it names the serving database"):
         shop.serve(run)
 
 

@@ -102,14 +102,20 @@ def context(
 def test_a_run_waits_for_the_day_before_and_fails_where_no_state_has_begun(ledger: Ledger) -> None:
     days, wait = Days(ledger, "audience"), WaitForState(task_id="state", pipeline="audience", timeout=60.0)
     start = FIRST + 2 * DAY
-    ledger.open_run("audience", "nightly", "audience_nightly/third", None, Window(start, start + DAY))
+    for name in ("third", "fourth"):
+        ledger.open_run("audience", "nightly", f"audience_nightly/{name}", None, Window(start, start + DAY))
     with pytest.raises(AirflowFailException, match="no state of audience at 2024-03-13"):
         wait.poke(context("audience_nightly/third"))
     assert wait.poke(context("audience_nightly/third", state_from="2024-03-13"))
+    ledger.close_run("audience_nightly/third")
     days.release(0, begins=True)
     assert not wait.poke(context("audience_nightly/third"))
     days.release(1)
     assert wait.poke(context("audience_nightly/third"))
+    assert not wait.poke(context("audience_nightly/fourth", state_from="2024-03-13"))
+    ledger.close_run("audience_nightly/third")
+    assert wait.poke(context("audience_nightly/fourth", state_from="2024-03-13"))
+    ledger.close_run("audience_nightly/fourth")
 
 
 def test_a_run_waits_while_the_day_before_is_run_anew(ledger: Ledger) -> None:
@@ -121,3 +127,4 @@ def test_a_run_waits_while_the_day_before_is_run_anew(ledger: Ledger) -> None:
     for running, goes_on in ((start - DAY, False), (start - 2 * DAY, True), (start, True)):
         assert wait.poke(context("audience_nightly/anew", start, (running,))) is goes_on
     assert wait.poke(context("audience_nightly/anew", start, (start - DAY,), state_from="2024-03-13"))
+    ledger.close_run("audience_nightly/anew")

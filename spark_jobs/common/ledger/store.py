@@ -42,7 +42,7 @@ class Ledger:
         """The ledger that ``SIGNALBOX_LEDGER_URL`` names."""
         url = os.environ.get("SIGNALBOX_LEDGER_URL")
         if not url:
-            raise RuntimeError(
+            raise ValueError(
                 "SIGNALBOX_LEDGER_URL is not set; it names the ledger's PostgreSQL database (see docs/operate.md)."
             )
         return cls.at(url)
@@ -107,6 +107,11 @@ class Ledger:
         """Runs of any pipeline that write now, or are between two of their steps."""
         with self._engine.begin() as connection:
             return leases.holders(connection)
+
+    def take_turn(self, run: Run) -> None:
+        """Take the run's lease before its first step, or find it in the run's hands; raises ``LeaseHeld``."""
+        with self._engine.begin() as connection:
+            leases.take(connection, run)
 
     def begin(self, run: Run, step: str) -> Attempt:
         """Take or find the run's lease and start a new attempt at a step; from now on older attempts at it cannot
