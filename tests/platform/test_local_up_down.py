@@ -20,6 +20,7 @@ from platform_local.environment import ROOT, SECRETS, read_env_file
 from platform_local.ports import answers
 from tests.conftest import unavailable
 from tests.fresh_environ import PORTS, fresh_environ
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -203,6 +204,29 @@ def test_ctrl_c_during_up_leaves_nothing(world):
     _, errors = process.communicate(timeout=90)
     assert process.returncode != 0
     assert "interrupted; everything that was started is stopped" in errors
+    assert world.left() == []
+
+
+def test_a_terminal_that_is_closed_during_up_leaves_nothing(world):
+    process = _start(world)
+    _wait_for_line(process, "postgres")
+    assert len(world.look()) > 2
+    process.stdout.close()
+    process.stderr.close()
+    os.killpg(process.pid, signal.SIGHUP)
+    process.wait(10)
+    wait_for(lambda: world.left() == [], 90)
+
+
+def test_what_was_cut_off_while_it_started_is_not_taken_for_up(world):
+    process = _start(world)
+    _wait_for_line(process, "postgres")
+    world.look()
+    os.killpg(process.pid, signal.SIGKILL)
+    answer = world.make("up")
+    assert answer.returncode != 0
+    assert answer.stderr.startswith("signalbox: The platform is up in part only, without ")
+    assert world.make("down").returncode == 0
     assert world.left() == []
 
 
