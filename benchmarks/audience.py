@@ -111,6 +111,8 @@ def _one_day_more(home: Path, users: int) -> None:
     day = NEXT_DAY[1][:10]
     adds, visits = REFERENCE.adds / DAYS, REFERENCE.visits / DAYS
     _simulate(home, users, "--first-day", day, "--days", 1, "--adds", adds, "--visits", visits)
+    for dimension in ("segment_dim", "pixel_dim"):  # They hold since the first day.
+        shutil.rmtree(home / "landing" / dimension / day)
     ours, seconds = _run(home, NEXT_DAY, home / "next")
     merge_s = sum(seconds[name] for name in MERGING)
     events = sum(_rows(home / "landing" / name / day) for name in ("segment_events", "pixel_events"))

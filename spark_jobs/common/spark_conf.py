@@ -69,7 +69,7 @@ def sized_for(landed_bytes: int, cadence: str, environ: Mapping[str, str]) -> di
         return {}
     wanted = {"SIGNALBOX_JAVA_OPTIONS": TIERED_JAVA_OPTIONS}
     if not environ.get(SIZES):
-        wanted["SIGNALBOX_DRIVER_MEMORY"] = "3900m"
+        wanted["SIGNALBOX_DRIVER_MEMORY"] = "3700m"
     if adaptive(cadence):  # Spark puts together what turns out to be small.
         wanted["SIGNALBOX_SHUFFLE_PARTITIONS"] = str(max(PARTITIONS, landed_bytes // PARTITION_BYTES))
     return wanted
