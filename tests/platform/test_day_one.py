@@ -148,8 +148,9 @@ def test_ones_own_movements_are_settled_and_served(newcomer: Newcomer) -> None:
         copytree(newcomer.folder / "metro" / table, newcomer.folder / "home" / "own" / "landing" / table)
     newcomer.switches_on("metro_nightly")
     newcomer.waits_for_run("metro_nightly", "success")
-    ran = newcomer.read("home/own", "SELECT sum(run), sum(planned) FROM metro.punctuality_daily WHERE tier = 'settled'")
-    assert ran[0][0] > 0.9 * ran[0][1] > 0
+    counted = "SELECT sum(run)::int, sum(planned)::int FROM metro.punctuality_daily WHERE tier = 'settled'"
+    ((run, planned),) = newcomer.read("home/own", counted)
+    assert run > 0.9 * planned > 0
 
 
 def yesterday() -> date:
