@@ -20,7 +20,6 @@ from platform_local.environment import ROOT, SECRETS, read_env_file
 from platform_local.ports import answers
 from tests.conftest import unavailable
 from tests.fresh_environ import PORTS, fresh_environ
-from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -214,8 +213,8 @@ def test_a_terminal_that_is_closed_during_up_leaves_nothing(world):
     process.stdout.close()
     process.stderr.close()
     os.killpg(process.pid, signal.SIGHUP)
-    process.wait(10)
-    wait_for(lambda: world.left() == [], 90)
+    process.wait(90)
+    assert world.left() == []
 
 
 def test_what_was_cut_off_while_it_started_is_not_taken_for_up(world):
