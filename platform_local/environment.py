@@ -45,7 +45,7 @@ EXPORTS = ("AIRFLOW", "AWS_", "SIGNALBOX_", "SPARK_", "PYSPARK_", "GX_", "JAVA_H
 # Which platform is meant, and nothing that follows from it.
 CHOOSES = ("SIGNALBOX_HOME", "SIGNALBOX_ENV_FILE")
 # Everything that is made below SIGNALBOX_HOME.
-FOLDERS = ("airflow", "jars", "java", "landing", "log", "reports", "run", "staging", "truth", "warehouse")
+FOLDERS = ("airflow", "bench", "jars", "java", "landing", "log", "reports", "run", "staging", "truth", "warehouse")
 # What follows from this clone and its SIGNALBOX_HOME, even in a shell that is set up for another Airflow.
 PLACED = (
     "AIRFLOW_HOME",

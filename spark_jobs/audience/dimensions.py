@@ -27,11 +27,13 @@ def transform(
     from pyspark.sql import functions as F
 
     ds = F.lit(window.last_day)
-    told, owned = listed(told, "segment_id").withColumn("ds", ds), listed(owned, "pixel_id").withColumn("ds", ds)
+    told, owned = (
+        with_listed_since(rows, of).withColumn("ds", ds) for rows, of in ((told, "segment_id"), (owned, "pixel_id"))
+    )
     return newest_of_each(told, segments.TABLE), newest_of_each(owned, pixels.TABLE)
 
 
-def listed(rows: DataFrame, of: str) -> DataFrame:
+def with_listed_since(rows: DataFrame, of: str) -> DataFrame:
     """Since when each id has been listed: an event that arrived earlier is refused, in one pass over many days too."""
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F

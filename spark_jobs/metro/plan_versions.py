@@ -6,6 +6,7 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from spark_jobs.common.arrival import arrival_day
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.scopes import service_days
@@ -30,7 +31,7 @@ def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame
         F.struct(F.lit(day).alias("service_date"), F.lit(datetime.combine(day, cut, zone)).alias("begins_ts"))
         for day in service_days(window, params)
     ]
-    known = trips.groupBy(*VERSION).agg(F.max(F.split("landing_file", "/")[1]).alias("_landed"))
+    known = trips.groupBy(*VERSION).agg(F.max(arrival_day()).alias("_landed"))
     known = known.withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "_landed", "day.*")
     in_order = W.partitionBy("service_date").orderBy("published_ts", "_landed", "plan_version")
     known = known.withColumns(

@@ -23,4 +23,4 @@ def test_there_are_such_commands() -> None:
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
 def test_airflow_has_the_command(page: str, command: str) -> None:
-    get_parser().parse_args(shlex.split(command))
+    assert callable(get_parser().parse_args(shlex.split(command)).func)
