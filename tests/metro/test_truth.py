@@ -60,7 +60,8 @@ def landed(spark: SparkSession, folder: Path, table: Table) -> DataFrame:
     if not files:
         return spark.createDataFrame([], ", ".join([table.ddl(), *origin]))
     raw = spark.read.parquet(*files)
-    file, row = F.col("_metadata.file_path"), F.col("_metadata.row_index")
+    file = F.substring_index("_metadata.file_path", "/", -3)  # as the landing zone names it: <table>/<day>/<file>
+    row = F.col("_metadata.row_index")
     here = [(row if name == "source_row" else file).alias(name) for name in places if name not in table.column_names]
     columns = [
         (F.col(c.name) if c.name in raw.columns else F.lit(None)).cast(c.type).alias(c.name) for c in table.columns
