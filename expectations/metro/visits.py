@@ -1,6 +1,6 @@
 """Lake: every stop of every train at a platform, before it is known which trip the train ran."""
 
-from expectations.contract import WARNING, Column, Rule, Table, window
+from expectations.contract import Column, Rule, Table, window
 from expectations.provenance import ORIGIN
 
 TABLE = Table(
@@ -21,6 +21,11 @@ TABLE = Table(
         Column("vehicle_id", "string", "leading vehicle", nullable=True),
         Column("vehicle_consist", "string", "vehicles of the train, front first, joined by |", nullable=True),
         Column("revenue", "boolean", "the train carries passengers"),
+        Column("vehicle_left_ts", "timestamp", "when the train left its last stop, on whichever run", nullable=True),
+        Column("run_s", "double", "from the departure at the run's last stop to this arrival", nullable=True, unit="s"),
+        Column(
+            "min_run_s", "double", "the least that the track between them allows", nullable=True, unit="s", minimum=0
+        ),
         Column("arrival_ts", "timestamp", "standstill at the platform", nullable=True),
         Column("departure_ts", "timestamp", "start of movement towards the next stop", nullable=True),
         Column("anchor_ts", "timestamp", "raw time at which the platform's section became occupied; never recomputed"),
@@ -44,14 +49,12 @@ TABLE = Table(
             " OR unix_millis(departure_ts) - unix_millis(arrival_ts) BETWEEN 5000 AND 1800000",
             "Outside of terminals a derived stop of a train in service lasts 5 to 1,800 s; a shorter one is a pass.",
         ),
-        Rule.none(
-            "one_place_at_a_time",
-            "SELECT vehicle_id, run_id, arrival_ts FROM (SELECT *, lag(departure_ts)"
-            " OVER (PARTITION BY vehicle_id ORDER BY anchor_ts, run_id, visit_seq) AS left_ts"
-            " FROM {batch} WHERE vehicle_id IS NOT NULL AND source_file IS NULL) WHERE arrival_ts < left_ts",
-            "No vehicle is in two places at once.",
-            WARNING,
+        Rule.row(
+            "run_time",
+            "run_s >= 0.7 * min_run_s",
+            "From stop to stop a train takes at least 0.7 of the shortest time that the track between them allows.",
         ),
+        Rule.row("one_place_at_a_time", "arrival_ts >= vehicle_left_ts", "No vehicle is in two places at once."),
     ),
     may_be_empty=True,
 )

@@ -91,9 +91,10 @@ class MetroParams:
     chain_min_run_share: float = 0.3
     depot_destinations: tuple[str, ...] = ("DEPOT",)
 
-    # Times at platforms: ½·a·t² from the section's border to the stop mark and back.
+    # Times at platforms: ½·a·t² from the section's border to the stop mark and back; between them at most line speed.
     acceleration_ms2: float = 1.0
     braking_ms2: float = 0.9
+    line_speed_ms: float = 19.4
     unit_length_m: float = 54.0
     units_if_unknown: int = 2
     offset_min_visits: int = 20

@@ -14,8 +14,8 @@ from spark_jobs.metro.track import Track, epoch_s
 TRACED_COLUMNS = (
     "service_date date, run_id string, visit_seq int, train_number string, line_id string, line_ids array<string>, "
     "direction_id int, vehicle_id string, vehicle_consist string, units int, destination_code string, stop_id string, "
-    "at_terminal boolean, length_m double, stop_mark_m double, anchor_ts timestamp, entered_ts timestamp, "
-    "left_ts timestamp, left_by string, entered_seen boolean"
+    "at_terminal boolean, length_m double, stop_mark_m double, way_m double, anchor_ts timestamp, "
+    "entered_ts timestamp, left_ts timestamp, left_by string, entered_seen boolean"
 )
 # A platform's RELEASE belongs to the train that was seen in the platform at most this long ago.
 RELEASE_WITHIN_S = 1800.0
@@ -26,7 +26,7 @@ def trace(events: pd.DataFrame, sections: pd.DataFrame, params: MetroParams) -> 
     """Visits of one service day (columns as TRACED_COLUMNS) from its movements and the section register.
 
     ``left_by`` tells what ended the visit: OCCUPY of the next section, RELEASE of the platform, INTERPOLATED, or
-    nothing yet (none).
+    nothing yet (none). ``way_m``: metres of track from the stop before, none at a run's first.
     """
     names = [column.split()[0] for column in TRACED_COLUMNS.split(", ")]
     track = Track.of(sections)
@@ -41,6 +41,8 @@ def trace(events: pd.DataFrame, sections: pd.DataFrame, params: MetroParams) -> 
     chains = chain(occupied, epoch_s(occupied.corrected_ts), track, params)
     steps = _filled(occupied, chains)
     steps = _ended(steps, events[events.event_type == "RELEASE"], chains, track)
+    length_m = pd.Series(track.length_m[steps.section], steps.index)
+    steps["entry_m"] = length_m.groupby(steps.root).cumsum() - length_m
     visits = steps[track.is_platform[steps.section]].merge(
         _runs(occupied, events, chains, sections, track), on="root", how="inner"
     )
@@ -53,6 +55,7 @@ def trace(events: pd.DataFrame, sections: pd.DataFrame, params: MetroParams) -> 
         stop_mark_m=at.stop_mark_m,
         service_date=events.service_date.iloc[0],
     )
+    visits["way_m"] = (visits.entry_m + visits.stop_mark_m).groupby(visits.root).diff()
     for name in ("entered", "left"):
         visits[f"{name}_ts"] = pd.to_datetime((visits[f"{name}_s"] * 1e6).round(), unit="us")
     return visits[names]

@@ -71,11 +71,12 @@ def as_visits(observed: DataFrame) -> DataFrame:
     """Visits of another system under our contract; what it did not say stays open."""
     from pyspark.sql import functions as F
 
+    unknown = {"vehicle_left_ts": "timestamp", "sigma_s": "double", "run_s": "double", "min_run_s": "double"}
     return observed.withColumns(
         {
             "anchor_ts": F.coalesce("arrival_ts", "departure_ts"),
             "time_quality": F.when(F.col("departure_ts").isNull(), "MISSING").otherwise("MEASURED"),
-            "sigma_s": F.lit(None).cast("double"),
             "at_terminal": F.lit(False),
+            **{name: F.lit(None).cast(kind) for name, kind in unknown.items()},
         }
     )

@@ -25,6 +25,7 @@ from spark_jobs.common.window import Window
 from spark_jobs.metro.offsets import learn_departures, with_times
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.register import sections_of_day
+from spark_jobs.metro.run_times import with_run_times
 from spark_jobs.metro.scopes import plan_files, recent, runs_under_way, service_days
 from spark_jobs.metro.visit_sources import as_visits, described, traced_visits
 
@@ -49,7 +50,7 @@ def transform(
     under_way = runs_to_date(movements, window, params)
     traced = computed_once(traced_visits(under_way, sections_of_day(infra, window, params), window, params))
     learnt = learn_departures(traced, doors, params)
-    timed = with_times(traced, learnt, params)
+    timed = with_run_times(with_times(traced, learnt, params), params)
     of_days = timetable.where(F.col("service_date").isin(service_days(window, params)))
     derived = described(timed, stops, of_days, params)
     columns = list(visits.TABLE.column_names)

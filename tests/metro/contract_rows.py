@@ -9,6 +9,7 @@ VALID: dict[str, dict[str, Any]] = {
     "infra_section": {"length_m": 140, "stop_mark_m": 115.0},
     "stop_times": {"arrival_time": "08:00:00", "departure_time": "25:25:00"},
     "movements": {"section_known": True},
+    "visits": {"run_s": 70.0, "min_run_s": 60.0},
     "kpi_daily": {"planned": 10, "run": 8, "cancelled": 2, "on_time": 7},
     "kpi_15min": {"planned": 10, "run": 8, "cancelled": 2, "on_time": 7},
     "otp_sensitivity": {"planned": 10, "on_time": 7},
@@ -41,6 +42,8 @@ BREAKS: dict[tuple[str, str], dict[str, str]] = {
         "at_terminal": "false",
         "revenue": "true",
     },
+    ("visits", "run_time"): {"run_s": "41.9D"},
+    ("visits", "one_place_at_a_time"): {"vehicle_left_ts": "arrival_ts + INTERVAL 1 SECOND"},
     ("stop_visits", "in_order"): {"actual_departure_time": "actual_arrival_time - INTERVAL 1 SECOND"},
     ("trips_performed", "in_order"): {"actual_trip_end": "actual_trip_start - INTERVAL 1 SECOND", "visits": "2"},
     ("kpi_daily", "on_time_of_run"): {"on_time": "run + 1"},
@@ -57,20 +60,6 @@ SCOPES: dict[str, tuple[dict[str, Any], ...]] = {
         {"trip_id": "t", "stop_sequence": 2, "planned_departure_s": 500},
     ),
     "movements": ({"ingest_ts": "2024-03-12T09:00:00Z"},),
-    "visits": (
-        {
-            "vehicle_id": "v",
-            "source_file": None,
-            "anchor_ts": "2024-03-12T06:00:00Z",
-            "departure_ts": "2024-03-12T06:10:00Z",
-        },
-        {
-            "vehicle_id": "v",
-            "source_file": None,
-            "anchor_ts": "2024-03-12T06:05:00Z",
-            "arrival_ts": "2024-03-12T06:05:30Z",
-        },
-    ),
     "stop_visits": (
         {
             "planned_trip_id": "t",

@@ -90,6 +90,26 @@ def test_live_times_come_from_geometry(spark: SparkSession) -> None:
     ]
 
 
+def test_a_run_from_stop_to_stop_is_told_beside_the_shortest_that_the_track_allows(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("06:50"))
+    # 270 m lie between the stop marks: at 1.0 and 0.9 m/s² they take √(2·270·(1/1.0 + 1/0.9)) s.
+    assert listed(visits, "visit_seq", "run_s", "min_run_s") == [(0, None, None), (1, 53.628969, pytest.approx(33.763886))]
+
+
+def test_a_train_at_line_speed_takes_longer_by_the_way(spark: SparkSession) -> None:
+    visits, _ = build(spark, journey("06:50"), params=replace(LIVE, line_speed_ms=9.0))
+    # 270/9 + 9/2·(1/1.0 + 1/0.9)
+    assert listed(visits, "min_run_s") == [(None,), (pytest.approx(39.5),)]
+
+
+def test_a_train_is_followed_from_run_to_run_whichever_end_is_first(spark: SparkSession) -> None:
+    there = [movement("p1", "06:20:03", "INTERPOSE", vehicle_ids=["MX1", "MX2"])]
+    back = [movement("p1", "06:50:03", "INTERPOSE", vehicle_ids=["MX2", "MX1"])]
+    visits, _ = build(spark, [*there, *journey("06:20"), *back, *journey("06:50")])
+    left = at("06:20:50.513167"), at("06:22:20.513167"), at("06:50:50.513167")
+    assert [row[1] for row in listed(visits, "anchor_ts", "vehicle_left_ts")] == [None, *left]
+
+
 def test_a_train_without_a_next_section_yet_has_no_departure(spark: SparkSession) -> None:
     visits, _ = build(spark, journey("06:50")[:3])
     assert listed(visits, "stop_id", "departure_ts", "time_quality")[1] == ("Y:1", None, "MISSING")

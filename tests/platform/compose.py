@@ -33,7 +33,14 @@ def services(env_file: Path, folder: Path) -> dict[str, dict[str, Any]]:
     assert answer.returncode == 0, answer.stderr
     resolved = yaml.safe_load(answer.stdout)["services"]
     written = yaml.safe_load(FILE.read_text())["services"]
-    return {name: {**service, "environment": resolved[name]["environment"]} for name, service in written.items()}
+    return {
+        name: {**service, "environment": resolved[name].get("environment", {})} for name, service in written.items()
+    }
+
+
+def network_of(name: str, service: dict[str, Any]) -> str:
+    """The service whose network this one lives in."""
+    return str(service.get("network_mode", name)).removeprefix("service:")
 
 
 def container_ports(service: dict[str, Any]) -> set[str]:

@@ -11,10 +11,10 @@ import pytest
 
 from platform_local import jars
 from platform_local.environment import ROOT, read_env_file
-from tests.platform.compose import config, container_ports, services
+from tests.platform.compose import config, container_ports, network_of, services
 
 SERVERS = {
-    *("postgres", "store", "spark-master", "spark-worker-1", "spark-worker-2", "connect", "thrift"),
+    *("postgres", "store", "spark-master", "spark-worker-1", "spark-worker-2", "loopback", "connect", "thrift"),
     *("api-server", "scheduler", "dag-processor", "triggerer", "watch"),
 }
 EXAMPLE = read_env_file(ROOT / ".env.example")
@@ -86,8 +86,7 @@ def test_every_address_is_that_of_a_service_and_its_port(resolved):
     offered = {name: container_ports(service) for name, service in resolved.items()}
     found = 0
     for name, service in resolved.items():
-        # Connect's clients share its network.
-        here = offered[service.get("network_mode", name).removeprefix("service:")] | offered[name]
+        here = offered[network_of(name, service)] | offered[name]
         text = " ".join(
             map(str, (*service["environment"].values(), service.get("command"), service.get("healthcheck")))
         )
@@ -96,6 +95,13 @@ def test_every_address_is_that_of_a_service_and_its_port(resolved):
             assert port in offered.get(host, own), f"{name} names {host}:{port}"
             found += 1
     assert found > 30
+
+
+def test_connect_and_its_clients_share_a_network_that_neither_of_them_ends(resolved):
+    clients = {name for name, service in resolved.items() if "SIGNALBOX_CONNECT_URL" in service["environment"]}
+    assert clients == {"connect", "scheduler"}
+    assert {network_of(name, resolved[name]) for name in clients} == {"loopback"}
+    assert resolved["loopback"]["command"] == ["sleep", "infinity"] and "loopback" not in clients
 
 
 def test_what_the_shared_settings_leave_to_the_place_is_set(resolved):
