@@ -216,6 +216,12 @@ def _on_another_section(rows: pa.Table) -> pa.Table:
     return _both(own, _all("section_id", "NOWHERE"))(rows)
 
 
+def _far_apart(rows: pa.Table) -> pa.Table:
+    """Sections between platforms as long as a register may have them: no train is that fast."""
+    longest = pa.scalar(TABLES["infra_section"]["length_m"].maximum, rows.schema.field("length_m").type)
+    return _with("length_m", lambda of: pc.if_else(pc.is_null(of["platform_stop_id"]), longest, of["length_m"]))(rows)
+
+
 _REPUBLISHED = _both(_all("plan_version", "PLANTED"), _later("published_ts", "published_ts", timedelta(seconds=1)))
 
 
@@ -268,6 +274,7 @@ def _breaks() -> Iterator[Break]:
     yield _of("movements", "known_section", _twins({"movement_event": _on_another_section}))
     yield _of("timetable", "arrival_first", _twins(_plan_with(_all("arrival_time", "99:59:59"))))
     yield _of("timetable", "planned_departure_s:maximum", _twins(_plan_with(_all("departure_time", "49:00:00"))))
+    yield _of("visits", "run_time", _twins({"infra_section": _far_apart}))
     once = f"unique:{','.join(TABLES['visits'].key)}"
     yield _of("visits", once, _pair("observed_visit", _all("visit_id", "planted-again")))
 

@@ -93,7 +93,10 @@ def test_live_times_come_from_geometry(spark: SparkSession) -> None:
 def test_a_run_from_stop_to_stop_is_told_beside_the_shortest_that_the_track_allows(spark: SparkSession) -> None:
     visits, _ = build(spark, journey("06:50"))
     # 270 m lie between the stop marks: at 1.0 and 0.9 m/s² they take √(2·270·(1/1.0 + 1/0.9)) s.
-    assert listed(visits, "visit_seq", "run_s", "min_run_s") == [(0, None, None), (1, 53.628969, pytest.approx(33.763886))]
+    assert listed(visits, "visit_seq", "run_s", "min_run_s") == [
+        (0, None, None),
+        (1, 53.628969, pytest.approx(33.763886)),
+    ]
 
 
 def test_a_train_at_line_speed_takes_longer_by_the_way(spark: SparkSession) -> None:
