@@ -1,37 +1,25 @@
-"""The local platform under supervisord: ``up`` starts it and waits for its health, ``down`` ends it to the last
-process.
-
-supervisord leads a session of its own and adopts orphans, so whatever a task leaves behind stays below it and goes
-with it.
-"""
+"""The local platform under supervisord: ``up`` starts it and waits for its health, ``down`` ends it to the last process."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import xmlrpc.client
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-from supervisor.xmlrpc import SupervisorTransport
-
 from platform_local import class_data, jars, ports, processes
 from platform_local.airflow_api import AirflowApi
 from platform_local.environment import ROOT, UI_USER, Settings
-from platform_local.problem import Problem, from_os_error
+from platform_local.problem import Problem
+from platform_local.supervisord import ALIVE_STATES, Supervisord
 
-CONFIG = ROOT / "config" / "supervisord.conf"
 AIRFLOW_COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 ESSENTIAL = ("postgres", "connect", *AIRFLOW_COMPONENTS)
 # What the world makes data for.
@@ -42,11 +30,7 @@ MIGRATE_WITHIN_S = 180
 POLL_S = 0.25
 # A fresh PostgreSQL and the first logs; the rest is data.
 LEAST_FREE = 500_000_000
-# Of sun_path, the address of a Unix socket, 108 bytes exist.
-LONGEST_SOCKET = 100
 ENDED_MEANWHILE = "The platform was ended while it started (`make down` elsewhere?): nothing of it runs."
-ENDED_WITHIN_S = 40
-ALIVE_STATES = ("RUNNING", "STARTING", "BACKOFF")
 FAILED_STATES = ("FATAL", "EXITED", "BACKOFF")
 
 T = TypeVar("T")
@@ -60,8 +44,7 @@ class Platform:
         self._say = say
         self._started = time.monotonic()
         self._supervised = False
-        self._pid_file = settings.run / "supervisord.pid"
-        self._socket = _socket_path(settings.run)
+        self._supervisord = Supervisord(settings.run, settings.logs)
 
     def up(self, pick_ports: bool = False, extra: Mapping[str, str] | None = None, world: bool = False) -> bool:
         """Start everything and wait until it is healthy; False when it was running already. Leaves nothing behind
@@ -82,7 +65,7 @@ class Platform:
             try:
                 self._start(pick_ports, extra or {}, world)
             except BaseException as error:
-                was_ended = isinstance(error, Exception) and self._supervised and not self._supervisor_works()
+                was_ended = isinstance(error, Exception) and self._supervised and not self._supervisord.works()
                 self.down()
                 if was_ended:
                     raise Problem(ENDED_MEANWHILE) from error
@@ -91,32 +74,21 @@ class Platform:
 
     def down(self) -> int:
         """End every process of the platform; the number of processes there were."""
-        known = set(processes.tree(self._supervisord_pid()))
-        with suppress(OSError, xmlrpc.client.Fault):
-            # All at once, and PostgreSQL, which the others use to the end, by the shutdown: one after the other takes
-            # half a minute.
-            for name in (name for name, state in self.states().items() if name != "postgres" and state in ALIVE_STATES):
-                self.rpc().stopProcess(name, False)
-            self.rpc().shutdown()
-        deadline = time.monotonic() + ENDED_WITHIN_S
-        while self._supervisord_pid() and time.monotonic() < deadline:
-            # A task may start a process while it is being stopped.
-            known |= set(processes.tree(self._supervisord_pid()))
-            time.sleep(0.1)
-        processes.end(known)
-        ended = len(known) + self._end_strays()
-        for left in (self._pid_file, self._socket):
-            left.unlink(missing_ok=True)
+        # PostgreSQL, which the others use to the end, ends last.
+        ended = self._supervisord.end(last="postgres") + self._end_strays()
+        self._supervisord.forget()
         return ended
 
     def is_running(self) -> bool:
-        return self._supervisord_pid() != 0
+        return self._supervisord.pid() != 0
 
     def states(self) -> dict[str, str]:
         """Per component supervisor's word for its state; empty when the platform is down."""
-        with suppress(OSError, xmlrpc.client.Fault):
-            return {info["name"]: info["statename"] for info in self.rpc().getAllProcessInfo()}
-        return {}
+        return self._supervisord.states()
+
+    def rpc(self) -> Any:
+        """supervisord's own interface, by which each component can be asked after, stopped and started."""
+        return self._supervisord.rpc()
 
     def is_healthy(self, component: str, since: datetime) -> bool:
         """Whether a component does its work; one of Airflow has to have beaten its heart after ``since``."""
@@ -160,7 +132,7 @@ class Platform:
             from platform_local.world import World
 
             World.of(environ).claim()
-        self._start_supervisord(environ)
+        self._supervisord.start(environ)
         self._supervised = True
         beside = ["connect", "housekeeper"]
         beside += [] if self.settings.has_slack else ["slack"]
@@ -201,28 +173,6 @@ class Platform:
                     f"The disk is full ({free / 1e6:.0f} MB free in {folder}, {LEAST_FREE / 1e6:.0f} MB are needed): "
                     "free some space, or set SIGNALBOX_HOME to a folder on a larger disk."
                 )
-
-    def _start_supervisord(self, environ: Mapping[str, str]) -> None:
-        try:
-            log = (self.settings.logs / "supervisord.out").open("wb")
-        except OSError as error:
-            raise from_os_error(error, f"writing {self.settings.logs}") from error
-        with log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", str(CONFIG)],
-                env={**environ, "SIGNALBOX_SUPERVISOR_SOCKET": str(self._socket)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=processes.adopt_orphans,
-            )
-        deadline = time.monotonic() + 15
-        while not self.states():
-            if process.poll() is not None or time.monotonic() > deadline:
-                processes.end(processes.tree(process.pid))
-                raise Problem(f"supervisord did not start: see {self.settings.logs}/supervisord.out.")
-            time.sleep(0.05)
 
     def _launch(self, *components: str) -> None:
         for name in components:
@@ -275,36 +225,9 @@ class Platform:
     def _report(self, name: str, state: str) -> None:
         self._say(f"  {name:<14} {state:<9} {time.monotonic() - self._started:5.1f} s")
 
-    # supervisord
-
-    def rpc(self) -> Any:
-        """supervisord's own interface, by which each component can be asked after, stopped and started."""
-        transport = SupervisorTransport(serverurl=f"unix://{self._socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
-
-    def _supervisor_works(self) -> bool:
-        """False when it was never started, is gone, or is shutting down."""
-        with suppress(OSError, xmlrpc.client.Fault):
-            return bool(self.rpc().getState()["statename"] == "RUNNING")
-        return False
-
-    def _supervisord_pid(self) -> int:
-        """Its process id, or 0."""
-        with suppress(OSError, ValueError, psutil.Error):
-            process = psutil.Process(int(self._pid_file.read_text()))
-            if str(CONFIG) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
-                return int(process.pid)
-        return 0
-
     def _end_strays(self) -> int:
-        """End what outlived a supervisord that was killed: our processes bear the address of its socket in their
-        environment.
-        """
-        strays: set[psutil.Process] = set()
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get("SIGNALBOX_SUPERVISOR_SOCKET") == str(self._socket):
-                    strays |= set(processes.tree(process.pid))
+        """End what outlived a supervisord that was killed; the number of processes."""
+        strays = self._supervisord.strays()
         processes.end(strays)
         server = self.settings.cluster().server()
         if server is not None:
@@ -334,13 +257,3 @@ def _is_healthy(api: AirflowApi, component: str, since: datetime) -> bool:
     name = component.replace("-", "_")
     beat = (health.get(name) or {}).get(f"latest_{name}_heartbeat")
     return bool(health[name]["status"] == "healthy" and beat and datetime.fromisoformat(beat) >= since)
-
-
-def _socket_path(run: Path) -> Path:
-    path = run / "supervisor.sock"
-    if len(str(path)) <= LONGEST_SOCKET:
-        return path
-    return (
-        Path(tempfile.gettempdir())
-        / f"signalbox-{os.getuid()}-{hashlib.sha256(str(run).encode()).hexdigest()[:12]}.sock"
-    )
