@@ -18,10 +18,11 @@ VERSION = ["plan_version", "published_ts"]
 CALL = ["service_date", "trip_id", "stop_sequence"]
 
 
-def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame:
+def versions(calendar: DataFrame, dates: DataFrame, window: Window, params: MetroParams) -> DataFrame:
     """service_date, version, from_ts and until_ts: the departures for which each version is in force, and its ``place``.
 
-    Of two versions published at one time the one that landed later is the later one.
+    A version says something of the days from the first to the last of its calendar: next month's, published today, leaves
+    today alone. Of two versions published at one time the one that landed later is the later one.
     """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
@@ -31,8 +32,13 @@ def versions(trips: DataFrame, window: Window, params: MetroParams) -> DataFrame
         F.struct(F.lit(day).alias("service_date"), F.lit(datetime.combine(day, cut, zone)).alias("begins_ts"))
         for day in service_days(window, params)
     ]
-    known = trips.groupBy(*VERSION).agg(F.max(arrival_day()).alias("_landed"))
-    known = known.withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "_landed", "day.*")
+    added = dates.where("exception_type = 1").withColumns({"start_date": F.col("date"), "end_date": F.col("date")})
+    spans = [
+        rows.select(*VERSION, "start_date", "end_date", arrival_day().alias("landed")) for rows in (calendar, added)
+    ]
+    reach = F.min("start_date").alias("_first"), F.max("end_date").alias("_last"), F.max("landed").alias("_landed")
+    known = spans[0].union(spans[1]).groupBy(*VERSION).agg(*reach).withColumn("day", F.explode(F.array(*begins)))
+    known = known.select("*", "day.*").where("service_date BETWEEN _first AND _last")
     in_order = W.partitionBy("service_date").orderBy("published_ts", "_landed", "plan_version")
     known = known.withColumns(
         {"until_ts": F.lead("published_ts").over(in_order), "place": F.row_number().over(in_order)}

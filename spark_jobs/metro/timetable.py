@@ -1,8 +1,8 @@
 """Timetable: the planned calls of each day of service, by the version of the plan that was in force.
 
 Reads the plan's landing tables. Writes `timetable`, replaced by day of service. The version of a day is the latest one
-published before the day begins; a later one supersedes only departures after its publication. Of a row that a version
-brings again, the file that landed last counts.
+published before the day begins whose calendar reaches that day; a later one supersedes only departures after its
+publication. Of a row that a version brings again, the file that landed last counts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def transform(
     calls = at_stations(calls, stops)
     calls = timed(calls, routes, params)
     calls = with_roles(calls)
-    calls = in_force(calls, versions(trips, window, params))
+    calls = in_force(calls, versions(calendar, calendar_dates, window, params))
     return (calls.select(*timetable.TABLE.column_names),)
 
 

@@ -115,6 +115,26 @@ def test_a_version_that_begins_with_the_next_day_leaves_this_day_its_departures_
     assert listed(built, "planned_departure_s", "plan_version") == [(100200, "a"), (88200, "a")]
 
 
+@pytest.mark.parametrize("published", [EARLIER, AT_NOON], ids=["the day before", "at noon"])
+@pytest.mark.parametrize(
+    ("begins", "in_force"), [(DAY + timedelta(days=1), "now"), (DAY, "then")], ids=["from tomorrow on", "from today on"]
+)
+def test_a_version_whose_calendar_does_not_reach_the_day_leaves_it_alone(
+    spark: SparkSession, published: datetime, begins: date, in_force: str
+) -> None:
+    now = plan("now", at("12:00", date(2024, 3, 9)), [("t", 1, "X", "15:00:00")])
+    then = plan("then", published, [("t", 1, "X", "15:10:00")])
+    then["calendar"] = [row | {"start_date": begins} for row in then["calendar"]]
+    assert listed(build(spark, now, then), "plan_version") == [(in_force,)]
+
+
+def test_a_version_that_runs_nothing_on_a_day_of_its_calendar_empties_it(spark: SparkSession) -> None:
+    holiday = [{"service_id": "week", "date": DAY, "exception_type": 2}]
+    now = plan("now", at("12:00", date(2024, 3, 9)), [("t", 1, "X", "15:00:00")])
+    then = plan("then", EARLIER, [("t", 1, "X", "15:00:00")], dates=holiday)
+    assert build(spark, now, then).count() == 0
+
+
 def landed(version: dict[str, list[dict[str, Any]]], day: str) -> dict[str, list[dict[str, Any]]]:
     """The plan in files of this day."""
     return {
