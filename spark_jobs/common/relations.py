@@ -1,12 +1,20 @@
 """What PostgreSQL's catalogs know about a table: who may read it, which views stand on it, what its indexes are called."""
 
+import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from spark_jobs.common.mart import named, quoted
 from spark_jobs.common.outcome import Blocked
 
+_log = logging.getLogger(__name__)
+# Within a transaction, which an error of its own would end.
+_DROP_UNHELD = """
+DO $drop$ BEGIN DROP TABLE IF EXISTS {table};
+EXCEPTION WHEN lock_not_available OR dependent_objects_still_exist THEN NULL; END $drop$
+"""
 _GRANTS = """
 WITH t AS (SELECT oid, relacl, relowner FROM pg_catalog.pg_class WHERE oid = to_regclass($1)),
 acl AS (
@@ -111,6 +119,14 @@ def views_on(cursor: Any, schema: str, tables: list[str]) -> list[View]:
             )
         views.append(View(name, owner, definition.rstrip().rstrip(";"), options))
     return views
+
+
+def drop_unheld(cursor: Any, schema: str, tables: Iterable[str]) -> None:
+    """Drop what runs before have left; what somebody still holds stays until the next run."""
+    for name in tables:
+        cursor.execute(_DROP_UNHELD.format(table=named(schema, name)))
+        if exists(cursor, schema, name):
+            _log.warning("%s.%s stays until the next run: somebody reads it, or has built upon it.", schema, name)
 
 
 def rename(cursor: Any, schema: str, old: str, new: str) -> None:

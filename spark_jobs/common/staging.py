@@ -21,7 +21,6 @@ _log = logging.getLogger(__name__)
 _LOCK_TIMEOUT = "2s"
 # What a stage knows of its run beside the columns of the contract; a contract may bring its own.
 _OWN_COLUMNS = {"run_id": "text NOT NULL", "published_at": "timestamptz NOT NULL"}
-_OTHERS_HOLD_IT = {"55P03": "somebody reads it", "2BP01": "somebody has built upon it"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def stage(
         if published and (shown := log.versions()) and shown[0].release_id == release.release_id:
             _log.info("%s shows release %d already.", mart.name, release.release_id)
             return Staged(mart, swap, shown[0], started_at)
-        _drop(cursor, schema, _older_stages(cursor, schema, mart, attempt))
+        relations.drop_unheld(cursor, schema, _older_stages(cursor, schema, mart, attempt))
         table = f"{mart.name}_stage_{attempt.attempt_id}"
         grants = _create(cursor, schema, mart, table, attempt, release)
         tally = _fill(cursor, schema, mart, swap, table, batches, rows)
@@ -75,8 +74,6 @@ def stage(
             )
         if refused:
             _log.warning("%s is published by force (%s) although %s.", mart.name, force, refused)
-        # Not before: what is refused must leave something to go back to.
-        _drop(cursor, schema, relations.like(cursor, schema, rf"{mart.name}_prev(_\d+)?"))
         forced = f"{force} (refused because {refused})" if refused else ""
         return Staged(mart, swap, version, started_at, table, tuple(grants), forced)
 
@@ -85,17 +82,6 @@ def _older_stages(cursor: Any, schema: str, mart: Mart, attempt: Attempt) -> lis
     """The stages that this attempt and those before it have left."""
     stages = relations.like(cursor, schema, rf"{mart.name}_stage_\d+")
     return [name for name in stages if int(name.rpartition("_")[2]) <= attempt.attempt_id]
-
-
-def _drop(cursor: Any, schema: str, tables: Iterable[str]) -> None:
-    """Drop what runs before have left. What somebody still reads stays until the next run."""
-    for name in tables:
-        try:
-            cursor.execute(f"DROP TABLE IF EXISTS {named(schema, name)}")
-        except Exception as error:
-            if (why := _OTHERS_HOLD_IT.get(str(getattr(error, "sqlstate", "")))) is None:
-                raise
-            _log.warning("%s.%s stays until the next run: %s.", schema, name, why)
 
 
 def _create(

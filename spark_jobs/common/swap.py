@@ -55,6 +55,10 @@ def publish(cursor: Any, schema: str, staged: list[Staged], attempts: int) -> di
     waiting = {one.mart.name: one.table for one in staged if one.table}
     default_grants = {one.mart.name: list(one.grants) for one in staged}
     if waiting:
+        # In this transaction, so that there is a version to go back to until the next one is there.
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        retired = [table for mart in sorted(waiting) for table in _retired(cursor, schema, mart)]
+        relations.drop_unheld(cursor, schema, retired)
         exchange(cursor, schema, waiting, default_grants)
     for one in staged:
         if not one.table:
@@ -97,7 +101,11 @@ def exchange(
 
 def previous(cursor: Any, schema: str, mart: str) -> str | None:
     """The version that readers of a mart saw before: of those that are kept, the one with the highest number."""
-    return max(relations.like(cursor, schema, rf"{mart}_prev(_\d+)?"), key=_number, default=None)
+    return max(_retired(cursor, schema, mart), key=_number, default=None)
+
+
+def _retired(cursor: Any, schema: str, mart: str) -> list[str]:
+    return relations.like(cursor, schema, rf"{mart}_prev(_\d+)?")
 
 
 def _retired_name(cursor: Any, schema: str, mart: str) -> str:

@@ -339,11 +339,13 @@ def test_a_mart_that_stays_held_is_not_published_and_the_next_try_is(
 ) -> None:
     monkeypatch.setattr(swap, "RETRIES", 0)
     board.publish()
-    attempt, release = board.begin(2)
+    board.publish(board.rows(11))
+    attempt, release = board.begin(3)
     staged = board.stage(attempt, release, board.rows(12))
     with held(board, "scores", 2), pytest.raises(Exception, match="lock timeout"):
         serve.publish(board.uri, attempt, release, [], [staged])
-    assert (board.shown(), len(board.logged())) == ((1, 10), 1)
+    assert (board.shown(), len(board.logged())) == ((2, 11), 2)
+    assert (board.roll_back(), board.roll_back()) == (1, 2)
     assert serve.publish(board.uri, attempt, release, [], [staged]) == {"scores": 12}
 
 
