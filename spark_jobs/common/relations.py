@@ -10,10 +10,10 @@ from spark_jobs.common.mart import named, quoted
 from spark_jobs.common.outcome import Blocked
 
 _log = logging.getLogger(__name__)
-# Within a transaction, which an error of its own would end.
+# A block, since an error of its own would end the caller's transaction; without a wait, since the caller may shut readers out.
 _DROP_UNHELD = """
-DO $drop$ BEGIN DROP TABLE IF EXISTS {table};
-EXCEPTION WHEN lock_not_available OR dependent_objects_still_exist THEN NULL; END $drop$
+DO $drop$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE NOWAIT; DROP TABLE {table};
+EXCEPTION WHEN lock_not_available OR dependent_objects_still_exist OR undefined_table THEN NULL; END $drop$
 """
 _GRANTS = """
 WITH t AS (SELECT oid, relacl, relowner FROM pg_catalog.pg_class WHERE oid = to_regclass($1)),

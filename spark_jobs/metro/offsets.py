@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from expectations.metro.visits import LEAST_RUN_SHARE
 from spark_jobs.metro.params import MetroParams
+from spark_jobs.metro.run_times import shortest_run_s
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -89,11 +91,13 @@ def with_times(traced: DataFrame, learnt: DataFrame, params: MetroParams) -> Dat
     timed = visits.withColumns(times).withColumn(
         "sigma_s", sigma.when(F.col("time_quality") == "INTERPOLATED", params.sigma_interpolated_s)
     )
+    timed = timed.withColumn("min_run_s", shortest_run_s(params))
     return smoothed(timed, params) if params.smooth else timed
 
 
 def smoothed(visits: DataFrame, params: MetroParams) -> DataFrame:
-    """Put in order what measuring errors have put out of it: arrival ≤ departure ≤ next arrival.
+    """Put in order what measuring errors have put out of it: arrival ≤ departure, and the next arrival no sooner than a
+    train can be there.
 
     A train that was stopping has stopped for some seconds: where arrival and departure lie too close, the arrival
     gives way.
@@ -109,8 +113,9 @@ def smoothed(visits: DataFrame, params: MetroParams) -> DataFrame:
     visits = visits.withColumn(
         "stopping", stopping & ~F.coalesce(F.col("destination_code").isin(*params.depot_destinations), F.lit(False))
     )
-    visits = visits.withColumn("arrival_ts", F.least("arrival_ts", latest_arrival))
-    return visits.withColumn("arrival_ts", F.greatest("arrival_ts", F.lag("departure_ts").over(run)))
+    left = F.unix_micros(F.lag("departure_ts").over(run))
+    soonest = F.timestamp_micros(left + F.ceil(LEAST_RUN_SHARE * F.col("min_run_s") * 1e6))
+    return visits.withColumn("arrival_ts", F.least(F.greatest("arrival_ts", soonest), latest_arrival))
 
 
 def _later(column: str, seconds: Column) -> Column:

@@ -18,11 +18,10 @@ VERSION = ["plan_version", "published_ts"]
 CALL = ["service_date", "trip_id", "stop_sequence"]
 
 
-def versions(calendar: DataFrame, dates: DataFrame, window: Window, params: MetroParams) -> DataFrame:
+def versions(trips: DataFrame, calendar: DataFrame, dates: DataFrame, window: Window, params: MetroParams) -> DataFrame:
     """service_date, version, from_ts and until_ts: the departures for which each version is in force, and its ``place``.
 
-    A version says something of the days from the first to the last of its calendar: next month's, published today, leaves
-    today alone. Of two versions published at one time the one that landed later is the later one.
+    Of two versions published at one time the one that landed later is the later one.
     """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
@@ -32,13 +31,9 @@ def versions(calendar: DataFrame, dates: DataFrame, window: Window, params: Metr
         F.struct(F.lit(day).alias("service_date"), F.lit(datetime.combine(day, cut, zone)).alias("begins_ts"))
         for day in service_days(window, params)
     ]
-    added = dates.where("exception_type = 1").withColumns({"start_date": F.col("date"), "end_date": F.col("date")})
-    spans = [
-        rows.select(*VERSION, "start_date", "end_date", arrival_day().alias("landed")) for rows in (calendar, added)
-    ]
-    reach = F.min("start_date").alias("_first"), F.max("end_date").alias("_last"), F.max("landed").alias("_landed")
-    known = spans[0].union(spans[1]).groupBy(*VERSION).agg(*reach).withColumn("day", F.explode(F.array(*begins)))
-    known = known.select("*", "day.*").where("service_date BETWEEN _first AND _last")
+    known = trips.groupBy(*VERSION).agg(F.max(arrival_day()).alias("_landed"))
+    known = known.withColumn("day", F.explode(F.array(*begins))).select(*VERSION, "_landed", "day.*")
+    known = with_days_reached(known, calendar, dates)
     in_order = W.partitionBy("service_date").orderBy("published_ts", "_landed", "plan_version")
     known = known.withColumns(
         {"until_ts": F.lead("published_ts").over(in_order), "place": F.row_number().over(in_order)}
@@ -47,6 +42,23 @@ def versions(calendar: DataFrame, dates: DataFrame, window: Window, params: Metr
     known = known.where(~(base & F.coalesce(F.col("until_ts") < F.col("begins_ts"), F.lit(False))))
     from_ts = F.when(~base, F.col("published_ts")).alias("from_ts")
     return known.select("service_date", *VERSION, "place", from_ts, "until_ts")
+
+
+def with_days_reached(known: DataFrame, calendar: DataFrame, dates: DataFrame) -> DataFrame:
+    """Without the days of which a version says nothing: its calendar reaches from its first day to its last, or its added
+    dates do where it has no calendar, and to each date that it adds.
+    """
+    from pyspark.sql import functions as F
+
+    added = dates.where("exception_type = 1").select(*VERSION, F.col("date").alias("added"))
+    weekly = calendar.select(*VERSION, F.lit(None).cast("date").alias("added"), "start_date", "end_date")
+    told = weekly.unionByName(added, allowMissingColumns=True).groupBy(*VERSION)
+    first, last = (F.coalesce(of(day), of("added")) for of, day in ((F.min, "start_date"), (F.max, "end_date")))
+    reach = told.agg(first.alias("_first"), last.alias("_last"), F.collect_set("added").alias("_added"))
+    reached = F.col("service_date").between(F.col("_first"), F.col("_last")) | F.array_contains(
+        "_added", F.col("service_date")
+    )
+    return known.join(reach, on=VERSION, how="inner").where(reached).drop("_first", "_last", "_added")
 
 
 def in_force(calls: DataFrame, versions: DataFrame) -> DataFrame:

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
-def with_run_times(visits: DataFrame, params: MetroParams) -> DataFrame:
-    """run_s, min_run_s and vehicle_left_ts of each visit; none at a run's first and of a vehicle not seen before.
+def with_run_times(visits: DataFrame) -> DataFrame:
+    """run_s and vehicle_left_ts of each visit; none at a run's first and of a train not seen before.
 
-    A train that reverses shows its other end first: a train is known by the least of its vehicles.
+    A train that reverses shows its other end first: a train is known by the least of its vehicles. What has been coupled
+    or taken apart in between is compared where that one is the same.
     """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
@@ -21,9 +22,9 @@ def with_run_times(visits: DataFrame, params: MetroParams) -> DataFrame:
     run = W.partitionBy("service_date", "run_id").orderBy("visit_seq")
     since = F.unix_micros("arrival_ts") - F.unix_micros(F.lag("departure_ts").over(run))
     train = F.array_min(F.split("vehicle_consist", r"\|"))
-    trains = W.partitionBy(train).orderBy("anchor_ts", "run_id", "visit_seq")
-    left = F.when(F.col("vehicle_consist").isNotNull(), F.lag("departure_ts").over(trains))
-    return visits.withColumns({"run_s": since / 1e6, "min_run_s": shortest_run_s(params), "vehicle_left_ts": left})
+    before = W.partitionBy(train).orderBy("anchor_ts", "run_id", "visit_seq").rowsBetween(W.unboundedPreceding, -1)
+    left = F.when(F.col("vehicle_consist").isNotNull(), F.last("departure_ts", ignorenulls=True).over(before))
+    return visits.withColumns({"run_s": since / 1e6, "vehicle_left_ts": left})
 
 
 def shortest_run_s(params: MetroParams) -> Column:

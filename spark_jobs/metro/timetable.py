@@ -42,7 +42,7 @@ def transform(
     calls = at_stations(calls, stops)
     calls = timed(calls, routes, params)
     calls = with_roles(calls)
-    calls = in_force(calls, versions(calendar, calendar_dates, window, params))
+    calls = in_force(calls, versions(trips, calendar, calendar_dates, window, params))
     return (calls.select(*timetable.TABLE.column_names),)
 
 

@@ -50,7 +50,7 @@ def transform(
     under_way = runs_to_date(movements, window, params)
     traced = computed_once(traced_visits(under_way, sections_of_day(infra, window, params), window, params))
     learnt = learn_departures(traced, doors, params)
-    timed = with_run_times(with_times(traced, learnt, params), params)
+    timed = with_run_times(with_times(traced, learnt, params))
     of_days = timetable.where(F.col("service_date").isin(service_days(window, params)))
     derived = described(timed, stops, of_days, params)
     columns = list(visits.TABLE.column_names)

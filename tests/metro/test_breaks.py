@@ -58,8 +58,8 @@ def lake(
 @pytest.mark.parametrize(
     ("stage", "which"),
     [
-        ("timetable", "one of each landing table"),
-        ("visits", "one of each landing table"),
+        ("timetable", "one of each landing table and all of its own"),
+        ("visits", "one of each landing table and all of its own"),
         # More than two hundred, a build each.
         *(pytest.param(stage, "every", marks=pytest.mark.heavy) for stage in STAGES),
     ],

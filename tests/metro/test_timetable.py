@@ -110,7 +110,6 @@ def test_a_version_that_begins_with_the_next_day_leaves_this_day_its_departures_
 ) -> None:
     opens = datetime.combine(DAY + timedelta(days=1), DAY_OPENS, ZoneInfo(NIGHTLY.timezone))
     following = plan("b", opens, [("t", 1, "X", "24:40:00")])
-    following["calendar"] = [row | {"start_date": DAY + timedelta(days=1)} for row in following["calendar"]]
     built = build(spark, plan("a", EARLIER, [("t", 1, "X", "24:30:00"), ("t", 2, "Y", "27:50:00")]), following)
     assert listed(built, "planned_departure_s", "plan_version") == [(100200, "a"), (88200, "a")]
 
@@ -126,6 +125,34 @@ def test_a_version_whose_calendar_does_not_reach_the_day_leaves_it_alone(
     then = plan("then", published, [("t", 1, "X", "15:10:00")])
     then["calendar"] = [row | {"start_date": begins} for row in then["calendar"]]
     assert listed(build(spark, now, then), "plan_version") == [(in_force,)]
+
+
+def only_dates(version: str, published: datetime, *days: date) -> dict[str, list[dict[str, Any]]]:
+    """A plan without a weekly calendar, for these days."""
+    added = [{"service_id": "week", "date": day, "exception_type": 1} for day in days]
+    return plan(version, published, [("t", 1, "X", "15:10:00")], dates=added) | {"calendar": []}
+
+
+def test_a_version_without_a_calendar_reaches_from_its_first_date_to_its_last(spark: SparkSession) -> None:
+    now = plan("now", at("12:00", date(2024, 3, 9)), [("t", 1, "X", "15:00:00")])
+    before, after = DAY - timedelta(days=1), DAY + timedelta(days=1)
+    for days, found in (((DAY,), [("then",)]), ((after,), [("now",)]), ((before, after), [])):
+        assert listed(build(spark, now, only_dates("then", EARLIER, *days)), "plan_version") == found
+
+
+def test_a_date_that_is_added_outside_of_the_calendar_reaches_that_day_alone(spark: SparkSession) -> None:
+    now = plan("now", at("12:00", date(2024, 3, 9)), [("t", 1, "X", "15:00:00")])
+    for day, found in ((DAY, "then"), (DAY - timedelta(days=3), "now")):
+        added = [{"service_id": "week", "date": day, "exception_type": 1}]
+        then = plan("then", EARLIER, [("t", 1, "X", "15:10:00")], dates=added)
+        then["calendar"] = [row | {"start_date": DAY + timedelta(days=1)} for row in then["calendar"]]
+        assert listed(build(spark, now, then), "plan_version") == [(found,)]
+
+
+def test_a_version_whose_trips_have_not_landed_is_none_yet(spark: SparkSession) -> None:
+    now = plan("now", at("12:00", date(2024, 3, 9)), [("t", 1, "X", "15:00:00")])
+    then = plan("then", EARLIER, [("t", 1, "X", "15:10:00")]) | {"trips": []}
+    assert listed(build(spark, now, then), "plan_version") == [("now",)]
 
 
 def test_a_version_that_runs_nothing_on_a_day_of_its_calendar_empties_it(spark: SparkSession) -> None:

@@ -72,7 +72,11 @@ def landed(spark: SparkSession, folder: Path, table: Table) -> DataFrame:
 def run(
     spark: SparkSession, folder: Path, window: Window, params: dict[str, MetroParams], scratch: Path
 ) -> dict[str, pd.DataFrame]:
-    """The stages one after the other on frames, each output written and read again as between two jobs."""
+    """The stages one after the other on frames, each output written and read again as between two jobs; and `refused`,
+    the visits that broke a rule.
+    """
+    from pyspark.sql import functions as F
+
     built: dict[str, DataFrame] = {}
     for name in ("timetable", "movements", "visits", "matching"):
         stage = importlib.import_module(f"spark_jobs.metro.{name}").STAGE
@@ -87,11 +91,14 @@ def run(
         outputs = stage.transform(*frames, window=window, params=params.get(name, params["else"]))
         for write, output in zip(stage.writes, outputs, strict=True):
             kept = output.where("_dropped IS NULL") if "_dropped" in output.columns else output
-            valid = kept.where(f"({write.table.first_broken_rule_sql()}) IS NULL").select(*write.table.column_names)
-            valid.write.parquet(str(scratch / write.table.name))
-            built[write.table.name] = spark.read.parquet(str(scratch / write.table.name))
+            judged = kept.withColumn("broken", F.expr(write.table.first_broken_rule_sql()))
+            judged.select(*write.table.column_names, "broken").write.parquet(str(scratch / write.table.name))
+            judged = spark.read.parquet(str(scratch / write.table.name))
+            built[write.table.name] = judged.where("broken IS NULL").drop("broken")
+            if write.table.name == "visits":
+                built["refused"] = judged.where("broken IS NOT NULL")
         spark.catalog.clearCache()
-    return {name: built[name].toPandas() for name in ("stop_visits", "planned_calls")}
+    return {name: built[name].toPandas() for name in ("stop_visits", "planned_calls", "refused")}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,7 @@ def test_a_night_finds_who_ran_which_trip_and_when(spark: SparkSession, thin_day
     assert told["departure_mae_s"] <= 2.0
     ours, true = score.punctuality(found["planned_calls"], thin_day / "truth")
     assert ours == pytest.approx(true, abs=0.01)
+    assert not {"run_time", "one_place_at_a_time"} & set(found["refused"].broken)
 
 
 def test_a_live_window_knows_what_left_half_an_hour_ago(spark: SparkSession, thin_day: Path, tmp_path: Path) -> None:
@@ -115,6 +123,7 @@ def test_a_live_window_knows_what_left_half_an_hour_ago(spark: SparkSession, thi
     told = score.matching(found["stop_visits"], thin_day / "truth", since=at("06:32"), until=at("07:30"))
     assert told["precision"] >= 0.985 and told["recall"] >= 0.97 and told["twice"] == 0
     assert told["departure_mae_s"] <= 5.0
+    assert not {"run_time", "one_place_at_a_time"} & set(found["refused"].broken)
 
 
 @pytest.mark.heavy

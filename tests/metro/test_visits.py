@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expectations.metro import infra_section, movements, observed_visit, passenger_event, stops, timetable
+from expectations.metro import visits as contract
 from spark_jobs.common.window import Window
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
 from spark_jobs.metro.visits import transform
@@ -24,7 +25,7 @@ FIVE_MINUTES = Window(at("07:00"), at("07:05"))
 NIGHT = Window.parse("2024-03-12T04:00:00+01:00", "2024-03-13T04:00:00+01:00")
 # 90 m beyond 45 m of the section: ½·1.0·t² = 45 → 9.487 s to start; ½·0.9·t² = 90 → 14.142 s to brake.
 BRAKING, STARTING = timedelta(seconds=14.142), timedelta(seconds=9.487)
-NEXT = {"p1": "a", "a": "p2", "p2": "b", "b": None}
+NEXT = {"p1": "a", "a": "p2", "p2": "b", "b": "p3", "p3": None}
 
 
 def section(name: str, platform: str | None = None) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def section(name: str, platform: str | None = None) -> dict[str, Any]:
     return common | {"stop_mark_m": 90.0 if platform else None, "platform_stop_id": platform, "valid_from": DAY}
 
 
-REGISTER = [section("p1", "X:1"), section("a"), section("p2", "Y:1"), section("b")]
+REGISTER = [section("p1", "X:1"), section("a"), section("p2", "Y:1"), section("b"), section("p3", "Z:1")]
 
 
 def movement(name: str, clock: str, kind: str = "OCCUPY", **more: Any) -> dict[str, Any]:
@@ -99,6 +100,31 @@ def test_a_run_from_stop_to_stop_is_told_beside_the_shortest_that_the_track_allo
     ]
 
 
+def test_the_shortest_run_is_counted_within_a_run(spark: SparkSession) -> None:
+    visits, _ = build(spark, [*journey("06:20"), *journey("06:50")])
+    assert [row[1] is None for row in listed(visits, "anchor_ts", "min_run_s")] == [True, False] * 2
+
+
+def test_a_lost_platform_and_what_lies_about_it_count_as_way(spark: SparkSession) -> None:
+    whole = [*journey("06:50"), movement("p3", "06:53:00")]
+    for moves in (whole, [row for row in whole if row["section_id"] not in ("a", "p2")]):
+        visits, _ = build(spark, moves)
+        least = pytest.approx(33.763886)
+        assert listed(visits, "stop_id", "min_run_s") == [("X:1", None), ("Y:1", least), ("Z:1", least)]
+
+
+def test_a_night_has_no_train_arrive_sooner_than_it_can_and_a_live_window_refuses_it(spark: SparkSession) -> None:
+    from pyspark.sql import functions as F
+
+    slow = 3.0  # 270/3 + 3/2·(1/1.0 + 1/0.9) s at least, of which 0.7 are 65.217
+    for params, run_s, broken in ((NIGHTLY, 65.216667, None), (LIVE, 53.628969, "run_time")):
+        params = replace(params, line_speed_ms=slow)
+        visits, _ = build(spark, journey("06:50"), window=NIGHT if params.smooth else FIVE_MINUTES, params=params)
+        judged = visits.withColumn("broken", F.expr(contract.TABLE.first_broken_rule_sql()))
+        found = listed(judged.where("visit_seq = 1"), "run_s", "broken")
+        assert found == [(pytest.approx(run_s, abs=1e-5), broken)]
+
+
 def test_a_train_at_line_speed_takes_longer_by_the_way(spark: SparkSession) -> None:
     visits, _ = build(spark, journey("06:50"), params=replace(LIVE, line_speed_ms=9.0))
     # 270/9 + 9/2·(1/1.0 + 1/0.9)
@@ -127,7 +153,8 @@ def test_a_release_tells_the_departure_by_the_length_of_the_train(spark: SparkSe
 
 def test_only_visits_of_the_last_ninety_minutes_are_replaced_but_runs_keep_their_start(spark: SparkSession) -> None:
     visits, _ = build(spark, journey("05:34"))
-    assert listed(visits, "stop_id", "visit_seq", "run_id") == [("Y:1", 1, "20240312-053400-p1")]
+    found = listed(visits, "stop_id", "visit_seq", "run_id", "run_s")
+    assert found == [("Y:1", 1, "20240312-053400-p1", 53.628969)]
 
 
 def test_a_train_to_the_depot_carries_no_passengers(spark: SparkSession) -> None:
