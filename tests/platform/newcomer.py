@@ -83,9 +83,12 @@ class Newcomer:
         form.get_by_role("group").filter(has=self.page.get_by_text(named(name), exact=True)).last.get_by_test_id(
             "datetime-input"
         ).click()
-        self.page.get_by_placeholder("YYYY/MM/DD").fill(f"{moment:%Y/%m/%d}")
+        day = self.page.get_by_placeholder("YYYY/MM/DD")
+        day.fill(f"{moment:%Y/%m/%d}")
         self.page.get_by_placeholder("HH:mm").fill(f"{moment:%H:%M}")
         self.page.keyboard.press("Escape")
+        # It leaves slowly, and the next one has the same fields.
+        day.wait_for(state="detached")
         form.get_by_text(f"{moment:%b %d, %Y %H:%M}").last.wait_for()
 
     def runs(self, dag_id: str, state: str, run_type: str = "scheduled") -> list[Run]:
