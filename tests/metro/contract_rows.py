@@ -42,7 +42,7 @@ BREAKS: dict[tuple[str, str], dict[str, str]] = {
         "at_terminal": "false",
         "revenue": "true",
     },
-    ("visits", "run_time"): {"run_s": "41.9D"},
+    ("visits", "run_time"): {"run_s": "41.9D", "source_file": "CAST(NULL AS STRING)", "revenue": "true"},
     ("visits", "one_place_at_a_time"): {"vehicle_left_ts": "arrival_ts + INTERVAL 1 SECOND"},
     ("stop_visits", "in_order"): {"actual_departure_time": "actual_arrival_time - INTERVAL 1 SECOND"},
     ("trips_performed", "in_order"): {"actual_trip_end": "actual_trip_start - INTERVAL 1 SECOND", "visits": "2"},
