@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from platform_local import class_data, jars, ports, processes
 from platform_local.airflow_api import AirflowApi
@@ -32,8 +32,6 @@ POLL_S = 0.25
 LEAST_FREE = 500_000_000
 ENDED_MEANWHILE = "The platform was ended while it started (`make down` elsewhere?): nothing of it runs."
 FAILED_STATES = ("FATAL", "EXITED", "BACKOFF")
-
-T = TypeVar("T")
 
 
 class Platform:

@@ -55,7 +55,7 @@ def publish(cursor: Any, schema: str, staged: list[Staged], attempts: int) -> di
     waiting = {one.mart.name: one.table for one in staged if one.table}
     default_grants = {one.mart.name: list(one.grants) for one in staged}
     if waiting:
-        exchange(cursor, schema, waiting, default_grants, instead=True)
+        exchange(cursor, schema, waiting, default_grants, drop_previous=True)
     for one in staged:
         if not one.table:
             continue
@@ -73,18 +73,18 @@ def exchange(
     schema: str,
     incoming: Mapping[str, str],
     default_grants: Mapping[str, list[tuple[str, str, str]]] | None = None,
-    instead: bool = False,
+    drop_previous: bool = False,
 ) -> None:
     """Put tables (by mart) in the places of marts; what was there becomes ``<mart>_prev``, views and grants stay.
 
-    ``default_grants`` are for marts that are published for the first time. With ``instead`` what was ``<mart>_prev`` until
+    ``default_grants`` are for marts that are published for the first time. With ``drop_previous`` what was ``<mart>_prev`` until
     then is dropped: not before, so that there is a version to go back to until the next one is there.
     """
     cursor.execute("SET LOCAL search_path = ''")
     cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONGEST_PAUSE}'")
     published = [mart for mart in sorted(incoming) if relations.exists(cursor, schema, mart)]
     _lock(cursor, schema, published, sorted(incoming.values()))
-    if instead:
+    if drop_previous:
         relations.drop_unheld(cursor, schema, [table for mart in published for table in _retired(cursor, schema, mart)])
     views = relations.views_on(cursor, schema, published) if published else []
     for mart, table in incoming.items():
