@@ -48,6 +48,7 @@ import duckdb
 landing, out = sys.argv[1:]
 connection = duckdb.connect()
 connection.execute("SET threads = 2; SET preserve_insertion_order = false; SET memory_limit = '6GB'")
+connection.execute("SET enable_progress_bar = false")
 spans = '''
   CREATE TABLE {to} AS SELECT user_id, {id} AS id, min(ts) AS first, max(ts) AS last
   FROM (SELECT any_value(trim(user_id)) AS user_id, any_value(trim({id})) AS {id}, any_value(ts) AS ts
@@ -80,7 +81,7 @@ def compare(home: Path, sizes: tuple[int, ...] = SIZES) -> None:
     (small, *_, large), costs = sizes, [merge_s + index_s for merge_s, index_s, _ in measured.values()]
     slope = math.log(costs[-1] / costs[0]) / math.log(large / small)
     merge_s, _, events = measured[large]
-    print(f"\n  log-log slope of the stages' seconds against users, {small:,} to {large:,}: {slope:.2f}")
+    print(f"\n  log-log slope of the stages' seconds against users, {small:,} to {large:,}: {slope:.2f} (bar: 1.1)")
     hours = BUSY_DAY_EVENTS / (events / merge_s) / 3600
     print(
         f"  a projection, not a measurement: {BUSY_DAY_EVENTS:,} events merged at this rate, {hours:.1f} h", flush=True
@@ -100,8 +101,12 @@ def _measured(home: Path, users: int) -> tuple[float, float, int]:
     (audit,) = parquet.read_table(export / "air_run_audit.parquet").to_pylist()
     report(f"{users:,} users, {events:,} events", ours, theirs)
     pairs = audit["ordered_pairs"] / audit["users"]
-    print(f"  merged into the state: {events / merge_s:,.0f} events/s; ", end="")
-    print(f"indexed: {audit['users'] / index_s:,.0f} users/s, {pairs:.0f} ordered pairs each", flush=True)
+    print(f"  merged into the state: {events / merge_s:,.0f} events/s (bar: 50,000); ", end="")
+    print(
+        f"indexed: {audit['users'] / index_s:,.0f} users/s (bar: 15,000), {pairs:.0f} ordered pairs each; "
+        f"bar of memory: 6,000 MB, of the CPU ratio: 4",
+        flush=True,
+    )
     _one_day_more(home, users)
     return merge_s, index_s, events
 

@@ -18,6 +18,7 @@ from platform_local.supervisor import Platform
 from simulators.metro import score
 from spark_jobs.common.ledger import Ledger
 
+LIVE_WITHIN_S, NIGHT_WITHIN_S, JOBS_MB = 60, 300, 6_000
 STEPS = ("pin", "transform", "count landing", "write", "quarantine", "audit")
 
 
@@ -35,10 +36,9 @@ def measure(settings: Settings) -> Path:
         for number, name in enumerate(("first live window (tables are made)", "live window")):
             start = FIRST_WINDOW + number * WINDOW
             conf = {"window_start": start.isoformat(), "window_end": (start + WINDOW).isoformat()}
-            _report(settings, api, name, *_follow(api, api.trigger(LIVE_DAG, conf), root))
-        _report(
-            settings, api, "night through spark-submit", *_follow(api, api.backfill(NIGHTLY_DAG, SERVICE_DATE), root)
-        )
+            _report(settings, api, name, LIVE_WITHIN_S, *_follow(api, api.trigger(LIVE_DAG, conf), root))
+        night = _follow(api, api.backfill(NIGHTLY_DAG, SERVICE_DATE), root)
+        _report(settings, api, "night through spark-submit", NIGHT_WITHIN_S, *night)
         calls = _settled(settings, "planned_calls")
         _tell_truth(_settled(settings, "stop_visits"), calls, settings.home / "truth")
         path = settings.home / "planned_calls.parquet"
@@ -92,11 +92,11 @@ def _jobs(root: int) -> list[psutil.Process]:
     return list(found.values())
 
 
-def _report(settings: Settings, api: AirflowApi, name: str, run: Run, whole: Meter, jobs: Meter) -> None:
+def _report(settings: Settings, api: AirflowApi, name: str, within_s: int, run: Run, whole: Meter, jobs: Meter) -> None:
     print(
-        f"\n{name}: {whole.wall_s:.1f} s from trigger to served; CPU of the platform {whole.cpu_s:.0f} s, "
+        f"\n{name}: {whole.wall_s:.1f} s from trigger to served (bar: {within_s}); CPU of the platform {whole.cpu_s:.0f} s, "
         f"its peak memory {whole.peak_mb:,.0f} MB"
-        + (f"; of the spark-submit jobs {jobs.peak_mb:,.0f} MB" if jobs.peak_mb else "")
+        + (f"; of the spark-submit jobs {jobs.peak_mb:,.0f} MB (bar: {JOBS_MB:,})" if jobs.peak_mb else "")
     )
     ledger = Ledger.at(settings.environment()["SIGNALBOX_LEDGER_URL"])
     phases = {receipt.stage: receipt.document["phases"] for receipt in ledger.receipts(f"{run.dag_id}/{run.run_id}")}

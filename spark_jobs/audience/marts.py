@@ -7,7 +7,14 @@ from spark_jobs import audience
 from spark_jobs.audience.params import for_cadence
 from spark_jobs.common.serve import Mart, Swap, View
 
-INDEX = Swap(log="air_publish_log", index=("advertiser_id", "pixel_id", "audience_index"), watched="audience_index")
+IS_SHOWN = f"status IN ({', '.join(map(sql_text, statuses.SHOWN))})"
+INDEX = Swap(
+    log="air_publish_log",
+    index=("advertiser_id", "pixel_id", "audience_index"),
+    watched="audience_index",
+    # Most cells are of a segment that nobody at the pixel is in: the median of all would be 0, whatever happens to the others.
+    watched_where=IS_SHOWN,
+)
 
 # Under the names of the published report: "comparing your site visitors to 3rd party segments". The window is how long a
 # visit is remembered. It has no column for a status, so it shows what is shown by default.
@@ -22,7 +29,7 @@ AUDIENCE_INDEX_PIXEL = View(
     LEFT JOIN {{schema}}.pixels p ON p.pixel_id = i.pixel_id
     LEFT JOIN {{schema}}.segments s
            ON s.segment_id = i.segment_id AND i.ds BETWEEN s.valid_from AND coalesce(s.valid_to, i.ds)
-    WHERE i.status IN ({", ".join(map(sql_text, statuses.SHOWN))})
+    WHERE i.{IS_SHOWN}
     """,
 )
 

@@ -1,5 +1,6 @@
 """Sections on the index: what stands out, at which pixels, how surely, and since when."""
 
+import numpy as np
 import pandas as pd
 
 from expectations.audience import statuses
@@ -10,6 +11,8 @@ from spark_jobs.common.report.frames import Read
 
 # Rows of a table that repeats what another one holds, and lines that can be told apart.
 ROWS, LINES = 2_000, 6
+# What the page carries of the trend: points of its lines, and the largest pixels.
+TREND_ROWS, TREND_PIXELS = 6_000, 20
 _COUNTS = ["segment_id", "pixel_id", "group_id", "matched_users", "group_users", "segment_users", "group_total"]
 _INDEX = ["expected", "audience_index", "ci_low", "ci_high", "q_value", "status"]
 _NAMES = ["segment_name", "pixel_name", "advertiser_id"]
@@ -68,27 +71,46 @@ def volcano(cells: pd.DataFrame) -> Section:
 def trend(read: Read, cells: pd.DataFrame) -> Section:
     """Since when the surest are as they are."""
     title = "Trend over the runs"
-    surest = cells[cells["status"].isin([statuses.OVER, statuses.UNDER])].sort_values("q_value", kind="stable")
-    surest = surest.head(LINES)
-    if surest.empty:
+    far = cells[cells["status"].isin([statuses.OVER, statuses.UNDER])].sort_values("q_value", kind="stable")
+    if far.empty:
         return nothing(title, "no index is over or under 100 beyond chance")
-    named = surest.assign(name=surest["segment"] + " · " + surest["pixel"])
+    followed = _followed(far, most=max(LINES, TREND_ROWS // max(1, read("air_run_audit")["ds"].nunique())))
     told = [
-        read("air_trend", pixel_id=pixel, segment_id=segment).assign(name=name)
-        for pixel, segment, name in zip(named["pixel_id"], named["segment_id"], named["name"], strict=True)
+        read("air_trend", pixel_id=pixel).drop(columns=_OF_TODAY).merge(of_pixel, on=["pixel_id", "segment_id"])
+        for pixel, of_pixel in followed.groupby("pixel_id")
     ]
-    rows = pd.concat(told).sort_values(["name", "ds"], kind="stable")
+    rows = pd.concat(told).sort_values(["surest", "ds"], kind="stable")
     if rows.empty:
         return nothing(title, "the days before are not on record")
     days = rows["ds"].nunique()
     over = f"Over {days:,} days" if days > 1 else "There is one day so far"
     says = (
-        f"{over}: the index of the {len(surest)} cells that are over or under most surely today, whatever is picked above, with "
-        "its 95 % interval. A day on which a cell was withheld or a low count is left out. Every day's index is in the lake: "
-        "air_index, under the tag of the day."
+        f"{over}: the index of those up to {LINES} of the picked cells that are over or under most surely today, with its 95 % "
+        f"interval. It has {len(followed):,} cells to pick from, of {followed['pixel_id'].nunique():,} pixels. A day on which a "
+        "cell was withheld or a low count is left out. Every day's index is in the lake: air_index, under the tag of the day."
     )
-    table = rows[["ds", "segment_id", "pixel_id", "group_id", "matched_users", *_INDEX_OF_TREND, "status"]]
-    return Section(title, says, run_charts.trend(rows), table)
+    table = rows[
+        ["ds", "segment_id", "pixel_id", "group_id", "matched_users", *_INDEX_OF_TREND, "status", "advertiser_id"]
+    ]
+    which = {name: column for name, column in filters.COLUMNS.items() if name != filters.USERS}
+    return Section(title, says, run_charts.trend(rows, LINES), table, which)
+
+
+def _followed(far: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Of cells, the surest first: the ``LINES`` surest, and of the largest pixels the surest of each group, then the second of
+    each, and so on, ``most`` in all. ``surest``: their place among all.
+    """
+    ranked = far.assign(
+        surest=np.arange(len(far)),
+        name=far["segment"] + " · " + far["pixel"],
+        turn=far.groupby(["pixel_id", "group_id"]).cumcount(),
+    )
+    largest = ranked.drop_duplicates("pixel_id").nsmallest(TREND_PIXELS, "pixel_rank")["pixel_id"]
+    first, others = ranked[:LINES], ranked[LINES:]
+    others = others[others["pixel_id"].isin(largest)].sort_values("turn", kind="stable")
+    return pd.concat([first, others]).head(most)[
+        ["pixel_id", "segment_id", *_OF_TODAY, "group", "pixel", "name", "surest"]
+    ]
 
 
 def _left_out(index: pd.DataFrame, cells: pd.DataFrame) -> str:
@@ -104,4 +126,5 @@ def _left_out(index: pd.DataFrame, cells: pd.DataFrame) -> str:
 
 
 _FOR_FILTERS = ["shown_up_to", "advertiser_id"]
+_OF_TODAY = ["advertiser_id", "group_id"]
 _INDEX_OF_TREND = ["audience_index", "ci_low", "ci_high"]

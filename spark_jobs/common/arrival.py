@@ -66,8 +66,11 @@ def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) ->
     casts = {c.name: _cast(c, schema, zone) for c in table.columns if c.name not in SOURCE_COLUMNS}
     own = [F.expr(sql).alias(name) for name, sql in casts.items()]
     # An importer wrote down where it had a row from; every other row comes from the landing file itself.
-    source_file = F.col("source_file") if "source_file" in schema.names else file
-    source_row = F.col("source_row").cast("bigint") if "source_row" in schema.names else row
+    told = set(SOURCE_COLUMNS) <= set(schema.names)
+    source_file = F.coalesce("source_file", file) if told else file
+    source_row = (
+        F.when(F.col("source_file").isNull(), row).otherwise(F.col("source_row").cast("bigint")) if told else row
+    )
     origin = [source_file.alias("source_file"), source_row.alias("source_row"), file.alias("_file"), row.alias("_row")]
     return raw.select(*own, *origin, _as_read(schema).alias("_raw"), _broken(schema, casts).alias("_broken_rule"))
 

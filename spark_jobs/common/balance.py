@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @dataclass
 class Fates:
     """What becomes of an output's rows. ``outside`` counts kept rows that lie outside of what the run replaces,
-    ``broken`` those for the quarantine by the rule that each breaks.
+    ``broken`` those for the quarantine by the rule that each breaks, ``made`` those that the stage added, whatever became of them.
     """
 
     kept: int = 0
@@ -24,15 +24,18 @@ class Fates:
     broken: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
     filtered: dict[str, int] = field(default_factory=dict)
+    made: int = 0
 
 
-def count_fates(checked: "DataFrame", scope: str) -> Fates:
+def count_fates(checked: "DataFrame", scope: str, made: str | None = None) -> Fates:
     """Count an output that carries ``_broken_rule``, and ``_dropped`` where its stage leaves rows out, in one job."""
     dropped = DROPPED if DROPPED in checked.columns else f"CAST(NULL AS STRING) AS {DROPPED}"
-    marks = checked.selectExpr(dropped, "_broken_rule AS broken", f"NOT coalesce({scope}, false) AS outside")
+    outside = f"NOT coalesce({scope}, false) AS outside"
+    marks = checked.selectExpr(dropped, "_broken_rule AS broken", outside, f"{made or 'false'} AS made")
     fates = Fates()
-    for row in marks.groupBy(DROPPED, "broken", "outside").count().collect():
+    for row in marks.groupBy(DROPPED, "broken", "outside", "made").count().collect():
         reason, count = row[DROPPED], row["count"]
+        fates.made += count if row.made else 0
         if reason == DUPLICATE:
             fates.duplicate += count
         elif reason is not None:
@@ -96,10 +99,15 @@ def balance(
     ]
     if write.balances:
         entry["read"] = read
-        found = published + entry["quarantined"] + fates.duplicate + sum(fates.filtered.values())
+        found = published + entry["quarantined"] + fates.duplicate + sum(fates.filtered.values()) - fates.made
         sentence = "Rows read = published + quarantined + duplicates + filtered."
         seen = f"read {read}, found again {found}"
         rules.append(rule_entry(name, "row_balance", sentence, found == read, evaluated=read, observed=seen))
+    if write.made:
+        entry["made"] = fates.made
+        # Beside all that the stage adds, what is refused of few landed rows would be no share at all: it is judged by itself.
+        own = in_words(write.table, fates.broken)
+        return entry, rules + share_rules(name, write.table, own, published + own.total())
     # Landing files reach beyond the window: the share is one of all that was read, not of what was published.
     judged = entry.get("read", published + entry["quarantined"])
     return entry, rules + share_rules(name, write.table, broken, judged)

@@ -86,8 +86,8 @@ def _write(work: Work, outputs: tuple["DataFrame", ...]) -> None:
 
 
 def _shares_refused(work: Work, refused: dict[str, Counter[str]]) -> list[dict[str, Any]]:
-    """The limits on what was refused of landing tables that no output balances; those of the others are the output's own."""
-    balanced = {write.balances for write in work.stage.writes}
+    """The limits on what was refused of landing tables whose rows are no output's alone; those of the others are the output's."""
+    balanced = {write.balances for write in work.stage.writes if not write.made}
     rules: list[dict[str, Any]] = []
     for name in (name for name, broken in refused.items() if broken and name not in balanced):
         arrival = work.arrivals[name]
@@ -109,7 +109,7 @@ def _write_output(
     checked = output.withColumn("_broken_rule", F.when(F.col(DROPPED).isNull(), broken) if marked else broken)
     if _read(work, write) <= KEPT_ROWS and not is_kept(output):
         checked = computed_once(checked)
-    fates = count_fates(checked, scope)
+    fates = count_fates(checked, scope, write.made)
     valid = checked.where(f"_broken_rule IS NULL AND {DROPPED} IS NULL" if marked else "_broken_rule IS NULL")
     _replace(work, name, scope, _in_order(valid, write.table))
     faults.point("after_branch_write")
@@ -193,7 +193,7 @@ def _audit(work: Work, write: Write) -> list[dict[str, Any]]:
     """Judge an output as it lies in its snapshot; a table declared absent may be empty."""
     name = table_name(write.table, work.run.tier)
     rules = audit(write.table, name, _written(work, name))
-    if write.balances is not None and not work.arrivals[write.balances].supplied:
+    if write.balances is not None and not write.made and not work.arrivals[write.balances].supplied:
         for rule in rules:
             if rule["rule"] == "has_rows":
                 rule |= {"success": True, "observed": "not_supplied", "exception": None}

@@ -70,7 +70,7 @@ def run_locally(args: argparse.Namespace) -> None:
         ledger.migrate()
         windows = [window]
         if pipelines.carries_state(args.slug):
-            windows, params = _state_windows(ledger, args.slug, window, params)
+            windows, params = windows_of_state(ledger, args.slug, window, params)
         with spark_session(f"{args.slug}.run", args.cadence) as spark:
             for part in windows:
                 key = f"local/{args.slug}/{args.cadence}/{part.start:%Y%m%dT%H%M%S}/{time.time_ns()}"
@@ -82,7 +82,7 @@ def run_locally(args: argparse.Namespace) -> None:
             _export(spark, released, run, args.export)
 
 
-def _state_windows(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:
+def windows_of_state(ledger: Ledger, slug: str, window: Window, params: Any) -> tuple[list[Window], Any]:
     """Several days in one pass where a state begins, or began before, and one after the other where it goes on."""
     released = [release.window for release in ledger.releases(slug, "settled")]
     goes_on = any(known.end == window.start for known in released)

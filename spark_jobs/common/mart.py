@@ -27,13 +27,14 @@ class Swap:
 
     ``log`` is the table of its pipeline's schema that tells every publish, refusal and rollback; marts may share it.
     ``index`` are the columns of one index beside the key's. A new version is refused when it has less than
-    ``min_rows_share`` of the published rows, or when the median of ``watched`` has moved by more than
-    ``max_median_change_share``.
+    ``min_rows_share`` of the published rows, or when the median of ``watched`` over the rows of ``watched_where`` (SQL)
+    has moved by more than ``max_median_change_share``.
     """
 
     log: str
     index: tuple[str, ...] = ()
     watched: str | None = None
+    watched_where: str = "true"
     min_rows_share: float = 0.5
     max_median_change_share: float = 0.3
 

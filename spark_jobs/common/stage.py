@@ -73,12 +73,13 @@ class Write:
     """An output: its contract, and the window (or scope keys) that this run replaces in it.
 
     ``balances`` names the landing table whose rows must all be found again in this output: published, quarantined,
-    deduplicated or filtered.
+    deduplicated or filtered. ``made`` is the SQL condition of the rows that did not land there, where the stage adds its own.
     """
 
     table: Table
     scope: Scope = run_window
     balances: str | None = None
+    made: str | None = None
 
 
 @dataclass(frozen=True)

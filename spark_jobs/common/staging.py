@@ -150,7 +150,8 @@ def _refusal(cursor: Any, schema: str, mart: Mart, swap: Swap, table: str, rows:
     medians = []
     for name in (table, mart.name):
         cursor.execute(
-            f"SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY {quoted(swap.watched)}) FROM {named(schema, name)}"
+            f"SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY {quoted(swap.watched)}) FROM {named(schema, name)} "
+            f"WHERE {swap.watched_where}"
         )
         medians.append(cursor.fetchone()[0])
     now, then = medians

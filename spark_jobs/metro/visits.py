@@ -97,7 +97,10 @@ STAGE = Stage(
         Landed(passenger_event.TABLE),
         Landed(observed_visit.TABLE),
     ),
-    writes=(Write(visits.TABLE, scope=recent), Write(departure_offsets.TABLE, scope=service_days)),
+    writes=(
+        Write(visits.TABLE, scope=recent, balances="observed_visit", made="source_file IS NULL"),
+        Write(departure_offsets.TABLE, scope=service_days),
+    ),
     transform=transform,
     read_window=recent,
 )

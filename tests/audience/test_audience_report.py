@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from expectations.audience import air_index, air_run_audit, air_trend, pixels, segments, statuses
 from spark_jobs.__main__ import main
-from spark_jobs.audience import charts, marks, report, report_run, shown
+from spark_jobs.audience import charts, marks, report, report_index, report_run, shown
 from spark_jobs.common.report import Section, theme
 from tests.browser import SMALL_PHONE, opened
 from tests.marts import Marts
@@ -210,10 +210,26 @@ def test_a_volcano_draws_what_has_a_q_value_and_the_surest_at_its_top() -> None:
 
 def test_the_trend_is_of_the_cells_that_differ_most_surely_today() -> None:
     found = section("Trend over the runs", marts())
-    assert found.says.startswith("Over 3 days: the index of the 3 cells")
+    assert found.says.startswith("Over 3 days: the index of those up to 6 of the picked cells that")
+    assert "It has 3 cells to pick from, of 1 pixels." in found.says
     assert found.table["audience_index"].tolist() == [202.0, 201.0, 200.0]
-    days = [row["day"] for row in data_of(drawn(found.chart), "day")]
+    made = drawn(found.chart)
+    days = [row["day"] for row in data_of(made, "day") if row["at"] is not None]
     assert days == ["2024-02-07", "2024-02-08", "2024-02-09"]
+    assert [param["name"] for param in made["params"]] == ["advertiser", "pixel", "group"]
+
+
+def test_the_trend_carries_the_surest_of_each_group_at_the_largest_pixels_to_pick_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, most in (("LINES", 2), ("TREND_PIXELS", 1), ("TREND_ROWS", 8)):  # Of two days: four cells.
+        monkeypatch.setattr(report_index, name, most)
+    sure = [cell("shop", f"s{n}", statuses.OVER, 150.0, q_value=0.001 * n, group_users=90) for n in range(1, 4)]
+    age = [cell("home", f"a{n}", statuses.OVER, 150.0, q_value=0.01 * n) for n in range(1, 4)]
+    other = [cell("home", f"o{n}", statuses.UNDER, 50.0, q_value=0.02 * n, group_id="other") for n in range(1, 3)]
+    index = [*sure, *age, *other]
+    found = section("Trend over the runs", marts(air_index=index, air_trend=index))
+    assert found.table["segment_id"].tolist() == ["s1", "s2", "a1", "o1"]
 
 
 def test_a_segment_has_the_name_of_the_day() -> None:
@@ -290,8 +306,11 @@ def test_a_reader_moves_the_slider_and_picks_a_hostile_pixel(browser: Browser, t
         seen.page.locator("#chart-3 input[type=range]").fill("0")
         expect(bars).to_have_count(6)
         expect(tiles).to_have_count(6)
+        days = seen.page.locator("#chart-5 svg .mark-symbol.role-mark path")
+        expect(days).to_have_count(3)
         seen.page.locator("#chart-2 select[name=pixel]").select_option(index=1)
         expect(bars).to_have_count(2)
+        expect(days).to_have_count(0)
         assert seen.page.locator("#table-4 summary").inner_text() == "Table (rows that match: 0 of 4)"
         assert seen.page.locator(".chart :is([d*=NaN], [transform*=NaN])").count() == 0
         assert seen.page.evaluate("document.documentElement.scrollWidth") == SMALL_PHONE["width"]

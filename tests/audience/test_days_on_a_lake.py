@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from spark_jobs.audience import udb
+from spark_jobs.audience.params import AudienceParams
 from spark_jobs.common.inputs import state_before
+from spark_jobs.common.local_run import windows_of_state
 from spark_jobs.common.outcome import Blocked
 from spark_jobs.common.window import Window
 from tests.audience.steps import FIRST, listed_state, simulated, window_of
@@ -76,6 +79,23 @@ def test_each_day_has_its_tag_and_main_is_at_the_newest(
     assert found["main"] == found["ds_20240103"]
 
 
+def test_several_days_go_on_one_by_one_or_begin_the_state_anew(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
+    params, fifth, sixth = AudienceParams(), FOURTH + timedelta(days=1), FOURTH + timedelta(days=2)
+
+    def asked(first: date, last: date, slug: str = "audience") -> tuple[list[Window], str]:
+        windows, found = windows_of_state(lake.ledger, slug, window_of(first, last), params)
+        return windows, found.state_from
+
+    one_by_one = [window_of(day, day) for day in (FOURTH, fifth)]
+    assert asked(FOURTH, fifth) == (one_by_one, "")
+    assert asked(FIRST, THIRD) == ([window_of(FIRST, THIRD)], FIRST.isoformat())  # It began here, and does so again.
+    assert asked(SECOND, THIRD) == ([window_of(day, day) for day in (SECOND, THIRD)], "")
+    assert asked(FIRST, THIRD, "never_released") == ([window_of(FIRST, THIRD)], FIRST.isoformat())
+    assert asked(fifth, sixth)[1] == ""  # Nothing ends there: its first day is blocked (see below).
+
+
 def test_an_empty_day_keeps_the_users_and_moves_the_day_on(
     lake: PipelineLake, three_days: dict[str, dict[str, str]]
 ) -> None:
@@ -83,6 +103,20 @@ def test_an_empty_day_keeps_the_users_and_moves_the_day_on(
     before, after = (lake.lake.read(UDB, found[name]) for name in ("ds_20240102", "ds_20240103"))
     assert listed_state(after) == listed_state(before) != {}
     assert {row.updated_ds for row in after.select("updated_ds").distinct().collect()} == {THIRD}
+
+
+def test_a_day_meets_the_state_bucket_by_bucket_without_a_shuffle(
+    lake: PipelineLake, three_days: dict[str, dict[str, str]]
+) -> None:
+    day, before = lake.spark.table("lake.audience.user_days"), lake.lake.read(UDB, tags(lake)["ds_20240102"])
+
+    def plan() -> str:
+        (state,) = udb.transform(day, before, window=window_of(THIRD, THIRD), params=AudienceParams())
+        return str(state._jdf.queryExecution().executedPlan())
+
+    assert "Exchange hashpartitioning" in plan()
+    with lake.lake.joined_by_bucket():
+        assert "Join" in plan() and "Exchange" not in plan()
 
 
 def test_a_missing_day_is_blocked_in_words(lake: PipelineLake, three_days: dict[str, dict[str, str]]) -> None:

@@ -104,6 +104,14 @@ def test_a_user_with_fifty_thousand_pixels_is_a_bot_left_out_and_counted() -> No
     assert found[CAPPED] == {(None, None): (1, 1)}
 
 
+def test_a_user_in_more_segments_than_the_cap_is_a_bot_left_out_and_counted() -> None:
+    bot = ({f"s{n}": 1 for n in range(CAPS.most_segments + 1)}, {"p": 2})
+    found = counts(batch([bot, ({"s0": 1}, {"p": 2})]))
+    assert in_order(found[SEGMENT_PIXEL]) == {("s0", "p"): 1}
+    assert in_order(found[PIXEL]) == {(None, "p"): 1}
+    assert found[CAPPED] == {(None, None): (1, 1)}
+
+
 def test_a_user_at_the_caps_is_no_bot() -> None:
     caps = Caps(most_segments=2, most_pixels=1)
     (capped,) = list(counted([batch([({"a": 1, "b": 1}, {"p": 2})])], {}, caps))[-1].to_pylist()

@@ -355,6 +355,27 @@ def test_what_is_refused_of_a_table_that_no_output_balances_is_judged_too(world:
     assert document["balance"][world.table("clean")]["published"] == 60 - bad
 
 
+@pytest.mark.parametrize(("lost", "status"), [(0, "pass"), (1, "block")])
+def test_landed_rows_are_found_again_beside_those_that_a_stage_adds(world: World, lost: int, status: str) -> None:
+    def with_own(landed: Any, *, window: Window, params: Any) -> tuple[Any, ...]:
+        (cleaned,) = clean_events(landed, window=window, params=params)
+        own = cleaned.where("event_id LIKE '%-1_'").withColumns(
+            {"event_id": F.concat(F.lit("own-"), "event_id"), "source_file": F.lit(None).cast("string")}
+        )
+        return (cleaned.where(f"NOT event_id LIKE '%-{'7' if lost else 'none'}'").unionByName(own),)
+
+    land(world.root, events(20))
+    (write,) = world.clean.writes
+    stage = replace(world.clean, writes=(replace(write, made="source_file IS NULL"),), transform=with_own)
+    run = world.open()
+    document = world.build(stage, run)
+    found = document["balance"][world.table("clean")]
+    assert (found["read"], found["published"], found["made"]) == (20, 30 - lost, 10)
+    verdict = world.ledger.checkpoint(run.run_key, "clean")
+    assert verdict.status == status
+    assert ("Rows read = published + quarantined" in verdict.sentence) is (lost > 0)
+
+
 def test_a_blocked_stage_names_the_rule_that_most_rows_break_and_its_refused_rows_can_be_seen(world: World) -> None:
     rows = events(10)
     rows.loc[:2, "value"], rows.loc[3, "value"] = 101.0, -1.0
