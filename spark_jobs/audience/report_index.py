@@ -76,7 +76,7 @@ def trend(read: Read, cells: pd.DataFrame) -> Section:
         return nothing(title, "no index is over or under 100 beyond chance")
     followed = _followed(far, most=max(LINES, TREND_ROWS // max(1, read("air_run_audit")["ds"].nunique())))
     told = [
-        read("air_trend", pixel_id=pixel).drop(columns=_OF_TODAY).merge(of_pixel, on=["pixel_id", "segment_id"])
+        read("air_trend", pixel_id=str(pixel)).drop(columns=_OF_TODAY).merge(of_pixel, on=["pixel_id", "segment_id"])
         for pixel, of_pixel in followed.groupby("pixel_id")
     ]
     rows = pd.concat(told).sort_values(["surest", "ds"], kind="stable")

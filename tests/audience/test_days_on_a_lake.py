@@ -108,10 +108,12 @@ def test_an_empty_day_keeps_the_users_and_moves_the_day_on(
 def test_a_day_meets_the_state_bucket_by_bucket_without_a_shuffle(
     lake: PipelineLake, three_days: dict[str, dict[str, str]]
 ) -> None:
-    day, before = lake.spark.table("lake.audience.user_days"), lake.lake.read(UDB, tags(lake)["ds_20240102"])
+    before, days = lake.lake.read(UDB, tags(lake)["ds_20240101"]), "lake.audience.user_days"
+    written = lake.spark.sql(f"SELECT snapshot_id FROM {days}.snapshots ORDER BY committed_at").collect()
+    filled = [day for day in (lake.lake.read(days, row.snapshot_id) for row in written) if not day.isEmpty()]
 
     def plan() -> str:
-        (state,) = udb.transform(day, before, window=window_of(THIRD, THIRD), params=AudienceParams())
+        (state,) = udb.transform(filled[-1], before, window=window_of(SECOND, SECOND), params=AudienceParams())
         return str(state._jdf.queryExecution().executedPlan())
 
     assert "Exchange hashpartitioning" in plan()
