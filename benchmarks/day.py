@@ -61,7 +61,8 @@ def _tell_truth(visits: pa.Table, calls: pa.Table, truth: Path) -> None:
     ours, true = score.punctuality(calls.to_pandas(), truth)
     print(
         f"\nnight beside the simulator's truth: precision {told['precision']:.4f} (bar: 0.995), recall {told['recall']:.4f} (bar: 0.99), "
-        f"departures off by {told['departure_mae_s']:.2f} s on average (bar: 2), {told['twice']} planned departures used twice (bar: 0); "
+        f"departures off by {told['departure_mae_s']:.2f} s on average (bar: 2), {told['unseen']:.2%} of the visits not seen, "
+        f"{told['twice']} planned departures or visits twice (bar: 0); "
         f"punctuality {ours:.2%}, in truth {true:.2%}",
         flush=True,
     )

@@ -34,6 +34,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = long + [item for item in items if not item.get_closest_marker("long")]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures that tests recorded with ``record_property``, whichever worker ran them and whatever came of them."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    told = [report for report in reports if report.user_properties]
+    if told:
+        terminalreporter.section("Figures")
+    for report in sorted(told, key=lambda report: report.nodeid):
+        terminalreporter.line(report.nodeid)
+        for name, figure in report.user_properties:
+            terminalreporter.line(f"  {name}: {figure}")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """One Chromium for the tests of a file; not for longer, see `started`."""

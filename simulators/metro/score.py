@@ -9,44 +9,74 @@ import pandas as pd
 
 NEAR = pd.Timedelta(30, "s")
 COUNTED = ("RUN", "RUN_OTHER_PLATFORM", "CANCELLED", "PART_CANCELLED")
+CALL = ["service_date", "trip_id", "stop_sequence"]
+VISIT = ["service_date", "trip_id_performed", "trip_stop_sequence"]
 
 
 def matching(
     visits: pd.DataFrame, truth: Path, since: datetime | None = None, until: datetime | None = None
 ) -> dict[str, float]:
-    """Precision and recall of the pairs in `stop_visits`, mean absolute error of the departures in seconds, and planned
-    departures used twice; of the visits that truly left between two instants.
+    """Scores of `stop_visits`: of the true visits that left between two instants (arrived, where a run ends), and of ours
+    that are anchored between them.
 
-    Visits are found again in the truth by platform and nearest departure (arrival where a run ends).
+    | score | meaning |
+    |---|---|
+    | precision | share of all our visits with a planned call whose call was truly served at that platform and time |
+    | recall | share of the true visits with a planned call that are among these |
+    | departure_mae_s | mean absolute error of departures, of the true ones that one of ours is near |
+    | unseen | share of all true visits that none of ours is near, so that no error tells of them |
+    | twice | planned calls that are used again, and visits that are there again |
+
+    At that time, and near, is within NEAR.
     """
-    true = pd.read_parquet(truth / "gt_visit.parquet").drop(columns=["service_date", "planned_departure_ts"])
-    true["key"] = true.true_departure_ts.fillna(true.true_arrival_ts)
-    inside = true.key.between(since or true.key.min(), until or true.key.max())
-    ours = visits.rename(columns={"run_id": "our_run", "status": "our_status"})
-    departure, arrival = (pd.to_datetime(ours[f"actual_{kind}_time"], utc=True) for kind in ("departure", "arrival"))
-    ours = ours.assign(actual_departure_time=departure)
-    ends = true.true_departure_ts.isna()
-    both = pd.concat(
-        pd.merge_asof(
-            true[inside & chosen].sort_values("key").astype({"key": "datetime64[us, UTC]"}),
-            ours.assign(key=time.astype("datetime64[us, UTC]")).dropna(subset=["key"]).sort_values("key"),
-            on="key",
-            by="stop_id",
-            direction="nearest",
-            tolerance=NEAR,
-        )
-        for time, chosen in ((departure, ~ends), (arrival, ends))
-    )
-    given, has_trip = both.planned_trip_id.notna(), both.trip_id.notna()
-    right = given & (both.planned_trip_id == both.trip_id) & (both.scheduled_stop_sequence == both.stop_sequence)
-    error = both.actual_departure_time - both.true_departure_ts
-    pairs = visits.dropna(subset=["planned_trip_id"])
+    true, ours = _true_visits(truth), _our_visits(visits)
+    served, given = true.dropna(subset="trip_id"), ours.dropna(subset="trip_id")
+    pairs = given.merge(served, how="left", on=[*CALL, "stop_id"], validate="many_to_one")
+    right = (pairs.departure.where(pairs.kind == "departure", pairs.arrival) - pairs.ts).abs() <= NEAR
+    near = _nearest(ours, true[_between(true.ts, since, until)])
+    error_s = (near.time - near.ts).dt.total_seconds().abs()
     return {
-        "precision": right.sum() / given.sum(),
-        "recall": right.sum() / has_trip.sum(),
-        "departure_mae_s": error.dt.total_seconds().abs().mean(),
-        "twice": int(pairs.duplicated(["service_date", "planned_trip_id", "scheduled_stop_sequence"]).sum()),
+        "precision": right[_between(pairs.anchor_ts, since, until)].mean(),
+        "recall": served.true_visit.isin(pairs.true_visit[right])[_between(served.ts, since, until)].mean(),
+        "departure_mae_s": error_s[near.kind == "departure"].mean(),
+        "unseen": error_s.isna().mean(),
+        "twice": int(given.duplicated(CALL).sum() + visits.duplicated(VISIT).sum()),
     }
+
+
+def _true_visits(truth: Path) -> pd.DataFrame:
+    """The true visits with the instant `ts` that finds them again, and its `kind`: nothing departs where a run ends."""
+    true = pd.read_parquet(truth / "gt_visit.parquet").rename_axis("true_visit").reset_index()
+    ends = true.true_departure_ts.isna()
+    true["kind"] = ends.map({True: "arrival", False: "departure"})
+    true["ts"] = _instants(true.true_departure_ts.fillna(true.true_arrival_ts))
+    return true[["true_visit", *CALL, "stop_id", "kind", "ts"]]
+
+
+def _our_visits(visits: pd.DataFrame) -> pd.DataFrame:
+    """Our visits with their planned call in the truth's words."""
+    ours = visits[["service_date", "stop_id"]].assign(
+        trip_id=visits.planned_trip_id, stop_sequence=visits.scheduled_stop_sequence.astype("float64")
+    )
+    times = {"anchor_ts": "anchor_ts", "arrival": "actual_arrival_time", "departure": "actual_departure_time"}
+    return ours.assign(**{name: _instants(visits[column]) for name, column in times.items()})
+
+
+def _nearest(ours: pd.DataFrame, true: pd.DataFrame) -> pd.DataFrame:
+    """True visits, each with the nearest `time` of ours at its platform, if that is near."""
+    times = ours.melt("stop_id", ["arrival", "departure"], "kind", "ts").dropna().sort_values("ts")
+    times = times.assign(ts=_instants(times.ts), time=_instants(times.ts))
+    return pd.merge_asof(
+        true.sort_values("ts"), times, on="ts", by=["stop_id", "kind"], direction="nearest", tolerance=NEAR
+    )
+
+
+def _instants(times: pd.Series) -> pd.Series:
+    return pd.to_datetime(times, utc=True).astype("datetime64[us, UTC]")
+
+
+def _between(times: pd.Series, since: datetime | None, until: datetime | None) -> pd.Series:
+    return times.between(since or times.min(), until or times.max())
 
 
 def punctuality(calls: pd.DataFrame, truth: Path) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Ground truth of the simulated days, one Parquet file per table.
 
-A pipeline has run ids of its own. To score (`score.py`), join its visits with `gt_visit` on `stop_id` (the platform) and the nearest
-true departure within 30 s (true arrival at the last stop), then compare trip_id and stop_sequence.
+A pipeline has run ids of its own. To score (`score.py`), look in `gt_visit` for the planned call of each of its visits: there it is true if it
+was at that `stop_id` (the platform) within 30 s of the visit's departure (arrival at the last stop).
 
 | table | one row per |
 |---|---|

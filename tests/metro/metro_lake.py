@@ -1,8 +1,8 @@
-"""The metro pipeline up to its matching, on a lake of its own."""
+"""The metro pipeline on a lake of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,10 +14,22 @@ from pyspark.sql import SparkSession
 from spark_jobs.common.lake import table_name
 from spark_jobs.common.receipt import content_hash
 from spark_jobs.common.window import Window
+from spark_jobs.metro import STAGES
 from tests.metro.clock import at
 from tests.pipeline_lake import PipelineLake, own_session
 
-STAGES = ("timetable", "movements", "readings", "visits", "matching")
+WITHOUT_READINGS = tuple(stage for stage in STAGES if stage != "readings")
+# Stages that decide nothing for good: what a window writes is what its messages say.
+WITHOUT_PINS = ("timetable", "movements", "signal_readings", "visits")
+# What matching decides and what is counted of it, each with the time that a row is about.
+DECIDED = {
+    "stop_visits": "anchor_ts",
+    "planned_calls": "planned_departure_ts",
+    "trips_performed": "coalesce(actual_trip_start, actual_trip_end)",
+    "kpi_15min": "slot_start",
+}
+# By which pass and at what cost a pair was found is what was known then: windows of other lengths knew other things.
+HOW_FOUND = ("match_method", "match_cost_s")
 
 
 class MetroLake(PipelineLake):
@@ -33,14 +45,19 @@ class MetroLake(PipelineLake):
         """What the scheduler starts at the end of an interval of five minutes."""
         self.run("live", interval=Window(at(end) - timedelta(minutes=5), at(end)))
 
+    def decided(self, about: Window) -> dict[str, tuple[int, str]]:
+        """Pairs, verdicts, trips and punctuality that live tables have of this time."""
+        between = f"BETWEEN TIMESTAMP '{about.start}' AND TIMESTAMP '{about.end - timedelta(microseconds=1)}'"
+        return {name: self.content((name,), f"{time} {between}", HOW_FOUND)[name] for name, time in DECIDED.items()}
+
     def content(
-        self, names: tuple[str, ...], where: str = "true", without: tuple[str, ...] = ()
+        self, names: Iterable[str], where: str = "true", without: tuple[str, ...] = (), tier: str = "live"
     ) -> dict[str, tuple[int, str]]:
-        """Rows and content hash of live tables as readers of ``main`` see them."""
+        """Rows and content hash of a tier's tables as readers of ``main`` see them."""
         found, tables = {}, self.tables()
         for name in names:
             table = tables[name]
-            rows = self.spark.table(table_name(table, "live")).where(where)
+            rows = self.spark.table(table_name(table, tier)).where(where)
             judged = replace(table, columns=tuple(c for c in table.columns if c.name not in without), key=(), rules=())
             found[name] = (rows.count(), content_hash(rows, judged))
         return found

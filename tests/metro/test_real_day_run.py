@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +39,9 @@ def together(blinds: dict[str, Path], out: Path) -> dict[str, int]:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_exported_visits_of_two_lines_score_at_least(real_data: Path, tmp_path: Path) -> None:
+def test_the_exported_visits_of_two_lines_score_at_least(
+    real_data: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Through all stages; the matching of each line by itself is scored in test_real_day.py."""
     checker = real_data.parent / "checks" / "metro_matching.py"
     observed = real_data / "metro" / f"{DAY}_observed_stop_visits.parquet"
@@ -59,7 +62,7 @@ def test_the_exported_visits_of_two_lines_score_at_least(real_data: Path, tmp_pa
         rows = len(pd.read_parquet(blind / "observed.parquet"))
         visits.assign(source_row=own)[own.between(0, rows - 1)].to_parquet(blind / "stop_visits.parquet")
         said = command(checker, "score", blind / "stop_visits.parquet", "--truth", blind)
-        print(f"{route}: {said}")
+        record_property(f"{route}, exported", said.strip().replace("\n", "; "))
         found = re.search(r"F1 (\d\.\d+)", said)
         assert found and float(found[1]) >= BARS[route], said
         assert "duplicates: 0 rows with several planned trips, 0 planned departures used by several runs" in said
