@@ -8,7 +8,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from platform_local.airflow_api import Run
+from tests.conftest import unavailable
 
+CHROMIUM = Path("/usr/bin/chromium")
 SMALL_PHONE: ViewportSize = {"width": 375, "height": 667}
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 _ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -26,8 +28,10 @@ class Seen:
 @contextmanager
 def started() -> Iterator[Browser]:
     """A browser without a page; while it runs, its thread has an event loop and can run no other."""
+    if not CHROMIUM.exists():
+        unavailable(f"{CHROMIUM} is not installed (`make system-deps` as root installs it)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=_ARGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGS)
         try:
             yield browser
         finally:

@@ -1,9 +1,11 @@
 """The metro pipeline under a real scheduler: a blocked night, its message, its mend and Clear in the real UI, and live windows."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from playwright.sync_api import Page
 
 from platform_local.airflow_api import Run
 from platform_local.environment import UI_USER
@@ -14,6 +16,26 @@ from tests.platform.conftest import Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 CHECKPOINT = "movements.checkpoint"
+OLDER = Window.parse("2024-03-12T07:00:00Z", "2024-03-12T07:05:00Z")
+NEWER = Window.parse("2024-03-12T07:05:00Z", "2024-03-12T07:10:00Z")
+
+
+def live(stack: Stack, window: Window) -> Run:
+    conf = {"window_start": window.start.isoformat(), "window_end": window.end.isoformat()}
+    return stack.api.trigger("metro_live", conf)
+
+
+def cleared(stack: Stack, run: Run, task: str) -> str:
+    """The final state of a run that is cleared from this task on."""
+    body = {
+        "dag_run_id": run.run_id,
+        "task_ids": [task],
+        "include_downstream": True,
+        "only_failed": False,
+        "dry_run": False,
+    }
+    stack.api.post(f"/dags/{run.dag_id}/clearTaskInstances", body)
+    return stack.wait(run)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +50,14 @@ def blocked(stack: Stack) -> tuple[Run, Path]:
     run = stack.api.backfill("metro_nightly", DAY)
     assert stack.wait(run) == "failed"
     return run, bad
+
+
+@pytest.fixture(scope="module")
+def page(stack: Stack) -> Iterator[Page]:
+    """The real UI, signed in."""
+    with chromium() as page:
+        sign_in(page, stack.settings.api_url, UI_USER, stack.settings.ui_password)
+        yield page
 
 
 def test_a_blocked_night_releases_nothing_and_says_which_rule_is_broken(
@@ -51,15 +81,7 @@ def test_a_blocked_night_releases_nothing_and_says_which_rule_is_broken(
 def test_marking_the_checkpoint_successful_publishes_nothing(stack: Stack, blocked: tuple[Run, Path]) -> None:
     run, _ = blocked
     stack.api.patch(f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{CHECKPOINT}", {"new_state": "success"})
-    again = {
-        "dag_run_id": run.run_id,
-        "task_ids": ["visits.build"],
-        "include_downstream": True,
-        "only_failed": False,
-        "dry_run": False,
-    }
-    stack.api.post(f"/dags/{run.dag_id}/clearTaskInstances", again)
-    assert stack.wait(run) == "failed"
+    assert cleared(stack, run, "visits.build") == "failed"
     task = next(task for task in stack.api.tasks(run) if task.name == "visits.build")
     assert (task.state, "The checkpoint of movements did not pass." in stack.api.sentence(run, task)) == (
         "failed",
@@ -68,12 +90,20 @@ def test_marking_the_checkpoint_successful_publishes_nothing(stack: Stack, block
     assert stack.ledger.releases("metro", "settled") == []
 
 
-def test_after_the_mend_clear_in_the_ui_turns_the_run_green(stack: Stack, blocked: tuple[Run, Path]) -> None:
+def test_cleared_without_a_mend_the_checkpoint_is_red_again(stack: Stack, blocked: tuple[Run, Path]) -> None:
+    run, _ = blocked
+    assert cleared(stack, run, CHECKPOINT) == "failed"
+    assert stack.states(run)[CHECKPOINT] == "failed"
+    assert stack.ledger.releases("metro", "settled") == []
+
+
+def test_after_the_mend_clear_in_the_ui_turns_the_red_checkpoint_and_its_run_green(
+    stack: Stack, blocked: tuple[Run, Path], page: Page
+) -> None:
     run, bad = blocked
     bad.unlink()
-    with chromium() as page:
-        sign_in(page, stack.settings.api_url, UI_USER, stack.settings.ui_password)
-        clear(page, stack.settings.api_url, run, CHECKPOINT)
+    assert stack.states(run)[CHECKPOINT] == "failed"
+    clear(page, stack.settings.api_url, run, CHECKPOINT)
     assert stack.wait(run) == "success"
     assert set(stack.states(run).values()) == {"success"}
     newest = stack.ledger.releases("metro", "settled")[0]
@@ -82,17 +112,20 @@ def test_after_the_mend_clear_in_the_ui_turns_the_run_green(stack: Stack, blocke
     ]
 
 
-def test_a_live_window_is_released_and_an_older_one_ends_skipped_also_when_cleared(stack: Stack) -> None:
-    older, newer = (
-        {"window_start": "2024-03-12T07:00:00+00:00", "window_end": "2024-03-12T07:05:00+00:00"},
-        {"window_start": "2024-03-12T07:05:00+00:00", "window_end": "2024-03-12T07:10:00+00:00"},
-    )
-    assert stack.wait(stack.api.trigger("metro_live", newer)) == "success"
-    late = stack.api.trigger("metro_live", older)
-    stack.wait(late)
-    assert stack.states(late)["window"] == "skipped"
-    stack.api.post(f"/dags/metro_live/dagRuns/{late.run_id}/clear", {"dry_run": False})
-    stack.wait(late)
-    assert stack.states(late)["window"] == "skipped"
-    (released,) = stack.ledger.releases("metro", "live")
-    assert released.window == Window.parse(newer["window_start"], newer["window_end"])
+def test_an_old_live_run_is_skipped_with_its_sentence_cleared_in_the_ui_or_asked_for_anew(
+    stack: Stack, page: Page
+) -> None:
+    old = live(stack, OLDER)
+    assert stack.wait(old) == "success"
+    assert stack.wait(live(stack, NEWER)) == "success"
+    asked_anew = live(stack, OLDER)
+    clear(page, stack.settings.api_url, old, "window")
+    for run in (old, asked_anew):
+        stack.wait(run)
+        states = stack.states(run)
+        assert {states[name] for name in ("window", "release", "serve")} == {"skipped"}
+        page.goto(f"{stack.settings.api_url}/dags/{run.dag_id}/runs/{run.run_id}/tasks/window")
+        sentence = f"The live window {OLDER} lies before the end of the newest released one, {NEWER}; nothing to do."
+        page.get_by_text("Post Execute").first.click()
+        page.get_by_text(sentence).first.wait_for()
+    assert [release.window for release in stack.ledger.releases("metro", "live")] == [NEWER, OLDER]
