@@ -3,6 +3,7 @@
 An engine is imported where it is chosen: the providers of the others cost each DAG file their import.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from spark_jobs.common.outcome import Blocked, Settled
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_log = logging.getLogger(__name__)
 ENGINES = {
     "connect": "signalbox.engines:ConnectJob",
     "submit": "signalbox.submit:SubmitJob",
@@ -34,6 +36,7 @@ def job_outcomes() -> Iterator[None]:
     except Blocked as blocked:
         raise AirflowFailException(str(blocked)) from blocked
     except Settled as settled:
+        _log.info("Skipped: %s", settled)  # Airflow folds away why a task is skipped.
         raise AirflowSkipException(str(settled)) from settled
 
 
