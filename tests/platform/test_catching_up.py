@@ -18,7 +18,7 @@ from platform_local.world import World
 from simulators.metro import Settings as Simulated
 from spark_jobs.common.ledger import Release
 from spark_jobs.common.window import Window
-from tests.metro.metro_lake import STAGES, MetroLake, metro_lake
+from tests.metro.metro_lake import STAGES, WITHOUT_PINS, MetroLake, metro_lake
 from tests.pipeline_lake import session_on
 from tests.platform.conftest import Stack, started_stack
 from tests.platform.metro_night import take_steps
@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.heavy, pytest.mark.long, pytest.mark.spark, pytest.mar
 
 AWAY = timedelta(minutes=30)
 GREEN_WITHIN_S = 600
-WITHOUT_PINS = ("timetable", "movements", "signal_readings", "visits")
+# Long enough for every verdict to settle.
+AFTERWARDS = timedelta(minutes=45)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,9 @@ def made_up_for(stack: Stack, now: datetime) -> Release:
     while (newest := stack.ledger.releases("metro", "live")[0]).run_key == "before":
         assert time.monotonic() < deadline, stack.api.get(f"/dags/{LIVE_DAG}/dagRuns")
         time.sleep(0.5)
-    # The next window is not for this test.
+    # Serving and the next window are not for this test.
     rpc.stopProcess("scheduler")
+    stack.ledger.close_run(newest.run_key)
     return newest
 
 
@@ -87,11 +89,17 @@ def test_its_content_is_that_of_windows_of_five_minutes(
     stack: Stack, now: datetime, made_up_for: Release, spark: SparkSession, tmp_path: Path
 ) -> None:
     session = session_on(spark, stack.environ)
-    found = MetroLake(session, stack.ledger, "metro", tmp_path, stack.landing, STAGES).content(WITHOUT_PINS)
+    made = MetroLake(session, stack.ledger, "metro", tmp_path, stack.landing, STAGES)
+    found = made.content(WITHOUT_PINS)
+    end = made_up_for.window.end
+    away, afterwards = Window(now - AWAY - timedelta(hours=1), end), Window(end, end + AFTERWARDS)
+    made.run("live", afterwards)
     with metro_lake(spark, tmp_path / "lake", stack.landing) as lake:
         start = now - AWAY - WINDOW
-        while start < made_up_for.window.end:
+        while start < end:
             lake.run("live", Window(start, start + WINDOW))
             start += WINDOW
         assert found == lake.content(WITHOUT_PINS)
+        lake.run("live", afterwards)
+        assert made.decided(away) == lake.decided(away)
     assert found["signal_readings"][0] > 0
