@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, those of the whole platform before all, so that none is left for one worker alone at the end."""
     long = [item for item in items if item.get_closest_marker("long")]
     long.sort(key=lambda item: item.path, reverse=True)
+    # It needs no Spark: meanwhile the other worker archives Spark's classes, which both would wait for.
+    long.sort(key=lambda item: item.path.name != "test_real_day.py")
     items[:] = long + [item for item in items if not item.get_closest_marker("long")]
 
 

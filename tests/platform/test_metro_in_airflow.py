@@ -16,26 +16,11 @@ from tests.platform.conftest import Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 CHECKPOINT = "movements.checkpoint"
-OLDER = Window.parse("2024-03-12T07:00:00Z", "2024-03-12T07:05:00Z")
-NEWER = Window.parse("2024-03-12T07:05:00Z", "2024-03-12T07:10:00Z")
 
 
 def live(stack: Stack, window: Window) -> Run:
     conf = {"window_start": window.start.isoformat(), "window_end": window.end.isoformat()}
     return stack.api.trigger("metro_live", conf)
-
-
-def cleared(stack: Stack, run: Run, task: str) -> str:
-    """The final state of a run that is cleared from this task on."""
-    body = {
-        "dag_run_id": run.run_id,
-        "task_ids": [task],
-        "include_downstream": True,
-        "only_failed": False,
-        "dry_run": False,
-    }
-    stack.api.post(f"/dags/{run.dag_id}/clearTaskInstances", body)
-    return stack.wait(run)
 
 
 @pytest.fixture(scope="module")
@@ -80,21 +65,24 @@ def test_a_blocked_night_releases_nothing_and_says_which_rule_is_broken(
 
 def test_marking_the_checkpoint_successful_publishes_nothing(stack: Stack, blocked: tuple[Run, Path]) -> None:
     run, _ = blocked
-    stack.api.patch(f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{CHECKPOINT}", {"new_state": "success"})
-    assert cleared(stack, run, "visits.build") == "failed"
+    checkpoint = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{CHECKPOINT}"
+    stack.api.patch(checkpoint, {"new_state": "success"})
+    again = {
+        "dag_run_id": run.run_id,
+        "task_ids": ["visits.build"],
+        "include_downstream": True,
+        "only_failed": False,
+        "dry_run": False,
+    }
+    stack.api.post(f"/dags/{run.dag_id}/clearTaskInstances", again)
+    assert stack.wait(run) == "failed"
     task = next(task for task in stack.api.tasks(run) if task.name == "visits.build")
     assert (task.state, "The checkpoint of movements did not pass." in stack.api.sentence(run, task)) == (
         "failed",
         True,
     )
     assert stack.ledger.releases("metro", "settled") == []
-
-
-def test_cleared_without_a_mend_the_checkpoint_is_red_again(stack: Stack, blocked: tuple[Run, Path]) -> None:
-    run, _ = blocked
-    assert cleared(stack, run, CHECKPOINT) == "failed"
-    assert stack.states(run)[CHECKPOINT] == "failed"
-    assert stack.ledger.releases("metro", "settled") == []
+    stack.api.patch(checkpoint, {"new_state": "failed"})
 
 
 def test_after_the_mend_clear_in_the_ui_turns_the_red_checkpoint_and_its_run_green(
@@ -112,19 +100,24 @@ def test_after_the_mend_clear_in_the_ui_turns_the_red_checkpoint_and_its_run_gre
     ]
 
 
-def test_an_old_live_run_is_skipped_with_its_sentence_cleared_in_the_ui_or_asked_for_anew(
-    stack: Stack, page: Page
+@pytest.mark.parametrize("released", [False, pytest.param(True, marks=pytest.mark.heavy)])
+def test_an_old_live_run_that_is_cleared_in_the_ui_is_skipped_and_says_why(
+    stack: Stack, page: Page, released: bool
 ) -> None:
-    old = live(stack, OLDER)
-    assert stack.wait(old) == "success"
-    assert stack.wait(live(stack, NEWER)) == "success"
-    asked_anew = live(stack, OLDER)
+    """Whether it was released before the newer one, or came too late and was skipped then, too."""
+    older = Window.parse(f"2024-03-12T0{7 + released}:00:00Z", f"2024-03-12T0{7 + released}:05:00Z")
+    newer = Window(older.end, older.end + (older.end - older.start))
+    runs = {}
+    for window in (older, newer) if released else (newer, older):
+        runs[window] = live(stack, window)
+        stack.wait(runs[window])
+    old, kept = runs[older], [newer, older] if released else [newer]
+    assert [release.window for release in stack.ledger.releases("metro", "live")][: len(kept)] == kept
     clear(page, stack.settings.api_url, old, "window")
-    for run in (old, asked_anew):
-        stack.wait(run)
-        states = stack.states(run)
-        assert {states[name] for name in ("window", "release", "serve")} == {"skipped"}
-        page.goto(f"{stack.settings.api_url}/dags/{run.dag_id}/runs/{run.run_id}/tasks/window")
-        sentence = f"The live window {OLDER} lies before the end of the newest released one, {NEWER}; nothing to do."
-        page.get_by_text(f"Skipped: {sentence}").first.wait_for()
-    assert [release.window for release in stack.ledger.releases("metro", "live")] == [NEWER, OLDER]
+    stack.wait(old)
+    assert {stack.states(old)[name] for name in ("window", "release", "serve")} == {"skipped"}
+    assert next(task.tries for task in stack.api.tasks(old) if task.name == "window") == 2
+    page.goto(f"{stack.settings.api_url}/dags/{old.dag_id}/runs/{old.run_id}/tasks/window")
+    sentence = f"The live window {older} lies before the end of the newest released one, {newer}; nothing to do."
+    page.get_by_text(f"Skipped: {sentence}").first.wait_for()
+    assert [release.window for release in stack.ledger.releases("metro", "live")][: len(kept)] == kept
