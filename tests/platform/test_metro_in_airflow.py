@@ -112,7 +112,8 @@ def test_an_old_live_run_that_is_cleared_in_the_ui_is_skipped_and_says_why(
         runs[window] = live(stack, window)
         stack.wait(runs[window])
     old, kept = runs[older], [newer, older] if released else [newer]
-    assert [release.window for release in stack.ledger.releases("metro", "live")][: len(kept)] == kept
+    assert stack.states(old)["window"] == ("success" if released else "skipped")
+    assert [one.window for one in stack.ledger.releases("metro", "live") if one.window in runs] == kept
     clear(page, stack.settings.api_url, old, "window")
     stack.wait(old)
     assert {stack.states(old)[name] for name in ("window", "release", "serve")} == {"skipped"}
@@ -120,4 +121,4 @@ def test_an_old_live_run_that_is_cleared_in_the_ui_is_skipped_and_says_why(
     page.goto(f"{stack.settings.api_url}/dags/{old.dag_id}/runs/{old.run_id}/tasks/window")
     sentence = f"The live window {older} lies before the end of the newest released one, {newer}; nothing to do."
     page.get_by_text(f"Skipped: {sentence}").first.wait_for()
-    assert [release.window for release in stack.ledger.releases("metro", "live")][: len(kept)] == kept
+    assert [one.window for one in stack.ledger.releases("metro", "live") if one.window in runs] == kept
