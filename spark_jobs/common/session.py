@@ -39,7 +39,7 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
     except Exception as error:
         if remote:
             _require_alive(remote, spark)
-        elif _out_of_memory(error):
+        elif _out_of_memory(spark, error):
             raise TryAgain(_MORE_MEMORY) from error
         if not isinstance(error, Blocked | Settled | TryAgain):
             # Of an S3 that does not answer Spark says that a table cannot be found.
@@ -49,15 +49,16 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
         _stop(spark)
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(spark: "SparkSession", error: Exception) -> bool:
     """Whether Spark's Java ran out of memory: it then ends itself at once, and what is under way fails for want of an answer."""
-    from py4j.protocol import Py4JNetworkError
     from pyspark import SparkContext
 
-    with suppress(Exception):  # What an error of Java says, Java itself is asked for.
-        said = str(error)
-        if not isinstance(error, ConnectionError | Py4JNetworkError):
-            return "java.lang.OutOfMemoryError" in said
+    with suppress(Exception):  # Both are asked of Java; one that is gone has no answer.
+        if "java.lang.OutOfMemoryError" in str(error):
+            return True
+        # While Java ends, the work under way fails because its context was shut down, and says no more than that.
+        if not spark.sparkContext._jsc.sc().isStopped():
+            return False
     # Under spark-submit Java began Python, and not the other way round.
     java = getattr(SparkContext._gateway, "proc", None)
     with suppress(TimeoutExpired):

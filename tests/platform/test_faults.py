@@ -236,10 +236,25 @@ from spark_jobs.common.session import spark_session
 with spark_session("starved", "nightly") as spark:
     spark.range(1).selectExpr("size(sequence(id, id + 400000000))").collect()
 """
+# Another thread's want of memory ends Java: this one is only told that its context was shut down, or nothing at all.
+STARVED_ELSEWHERE = """
+from contextlib import suppress
+from threading import Thread
+from time import sleep
+from spark_jobs.common.session import spark_session
+def end():
+    sleep(2)
+    with suppress(Exception):
+        spark._jvm.java.lang.System.exit(52)
+with spark_session("starved elsewhere", "nightly") as spark:
+    Thread(target=end).start()
+    spark.range(10**14).filter("hash(id) = 0").count()
+"""
 
 
-def test_a_spark_that_runs_out_of_memory_is_one_sentence(lake_home: Path) -> None:
-    answer = subprocess.run([sys.executable, "-c", STARVED], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("program", [STARVED, STARVED_ELSEWHERE], ids=["here", "elsewhere"])
+def test_a_spark_that_runs_out_of_memory_is_one_sentence(lake_home: Path, program: str) -> None:
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 1
     assert answer.stderr.splitlines()[-1].endswith(
         "TryAgain: Spark ran out of memory: give it more (SIGNALBOX_DRIVER_MEMORY=6g) and run this step again. "
