@@ -37,11 +37,12 @@ def spark_session(name: str, cadence: str) -> Iterator["SparkSession"]:
             spark.conf.set(key, value)
         yield spark
     except Exception as error:
+        told = isinstance(error, Blocked | Settled | TryAgain)
         if remote:
             _require_alive(remote, spark)
-        elif _out_of_memory(spark, error):
+        elif not told and _out_of_memory(spark, error):
             raise TryAgain(_MORE_MEMORY) from error
-        if not isinstance(error, Blocked | Settled | TryAgain):
+        if not told:
             # Of an S3 that does not answer Spark says that a table cannot be found.
             s3.require_warehouse(os.environ)
         raise
@@ -56,9 +57,9 @@ def _out_of_memory(spark: "SparkSession", error: Exception) -> bool:
     with suppress(Exception):  # Both are asked of Java; one that is gone has no answer.
         if "java.lang.OutOfMemoryError" in str(error):
             return True
-        # While Java ends, the work under way fails because its context was shut down, and says no more than that.
-        if not spark.sparkContext._jsc.sc().isStopped():
-            return False
+        # While Java ends, what is under way is only told that its context was shut down; that one takes no other job either.
+        spark.range(1).collect()
+        return False
     # Under spark-submit Java began Python, and not the other way round.
     java = getattr(SparkContext._gateway, "proc", None)
     with suppress(TimeoutExpired):
