@@ -16,7 +16,7 @@ from expectations.audience.membership import UNGROUPED
 from spark_jobs.audience.tally import Codes, Tally
 
 # Pairs that are held in memory at once.
-_AT_ONCE = 2_000_000
+_AT_ONCE = 500_000
 
 SEGMENT_PIXEL, GROUP_PIXEL, SEGMENT, GROUP, PIXEL, CAPPED = "sp", "gp", "s", "g", "p", "capped"
 COUNTED = pa.schema(

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-# Numbers that wait before they are summed: some tens of megabytes.
-_WAITING = 4_000_000
+# Numbers that wait before they are summed: ten megabytes, and as much again several times while they are.
+_WAITING = 1_000_000
 Ints = NDArray[np.int64]
 
 

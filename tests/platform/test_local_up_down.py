@@ -10,64 +10,18 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 import pytest
 
-from platform_local import processes
 from platform_local.environment import ROOT, SECRETS, read_env_file
 from platform_local.ports import answers
 from tests.conftest import unavailable
-from tests.fresh_environ import PORTS, fresh_environ
+from tests.platform.own_world import World, words_of
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-
-
-@dataclass
-class World:
-    """A platform of its own: home, secrets and ports that no other one has."""
-
-    folder: Path
-    seen: set[psutil.Process] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.environ = fresh_environ(self.folder)
-        self.ports = {name: int(self.environ[name]) for name in PORTS}
-
-    @property
-    def _pid_file(self) -> Path:
-        return self.folder / "home" / "run" / "supervisord.pid"
-
-    def make(self, target: str) -> subprocess.CompletedProcess[str]:
-        command = ["make", "--no-print-directory", target]
-        return subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=500)
-
-    def look(self) -> list[psutil.Process]:
-        """The processes of the platform now; remembered, to be missed later."""
-        found = processes.tree(int(self._pid_file.read_text())) if self._pid_file.exists() else []
-        self.seen |= set(found)
-        return found
-
-    def components(self) -> set[psutil.Process]:
-        """What the supervisor started; their own children, such as a live window's tasks, come and go."""
-        return set(psutil.Process(int(self._pid_file.read_text())).children())
-
-    def left(self) -> list[psutil.Process]:
-        """Whoever of those seen still runs, and whoever else runs in this home."""
-        home = str(self.folder)
-        strangers = [p for p in psutil.process_iter() if p.pid != os.getpid() and home in " ".join(_command(p))]
-        return [process for process in {*self.seen, *strangers} if processes.runs(process)]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +34,7 @@ def world(tmp_path_factory):
         yield world
     finally:
         world.make("down")
-        subprocess.run([".venv/bin/python", "-m", "platform_local", "clean"], cwd=ROOT, env=world.environ, check=True)
+        world.clean()
 
 
 def test_it_says_what_became_healthy_and_where_to_sign_in(world):
@@ -124,10 +78,10 @@ def test_everything_listens_on_loopback_only(world):
     assert {address for _, address in listening} <= LOOPBACK
 
 
-def test_no_secret_stands_on_a_command_line_or_in_the_supervisors_log(world):
+def test_no_secret_stands_on_a_words_of_or_in_the_supervisors_log(world):
     secrets = set(read_env_file(world.folder / "env").values())
     assert len(secrets) == len(SECRETS)
-    lines = [" ".join(_command(process)) for process in world.look()]
+    lines = [" ".join(words_of(process)) for process in world.look()]
     assert lines
     assert not [line for line in lines if any(secret in line for secret in secrets)]
     log = (world.folder / "home" / "log" / "supervisord.log").read_text()
@@ -143,12 +97,12 @@ def test_a_second_up_says_so_and_starts_nothing(world):
 
 
 def test_a_component_that_dies_comes_back(world):
-    (victim,) = [process for process in world.look() if _command(process)[-1:] == ["dag-processor"]]
+    (victim,) = [process for process in world.look() if words_of(process)[-1:] == ["dag-processor"]]
     victim.kill()
     deadline, again = time.monotonic() + 30, set()
     while not again and time.monotonic() < deadline:
         time.sleep(0.2)
-        again = {process.pid for process in world.look() if _command(process)[-1:] == ["dag-processor"]} - {victim.pid}
+        again = {process.pid for process in world.look() if words_of(process)[-1:] == ["dag-processor"]} - {victim.pid}
     assert again, "supervisor did not start the DAG processor again"
 
 
@@ -156,7 +110,7 @@ def test_down_ends_every_process_even_orphans_of_a_killed_scheduler(world):
     (scheduler,) = [
         process
         for process in world.look()
-        if _command(process)[-1:] == ["--skip-serve-logs"] and "scheduler" in _command(process)
+        if words_of(process)[-1:] == ["--skip-serve-logs"] and "scheduler" in words_of(process)
     ]
     workers = scheduler.children(recursive=True)
     assert workers
