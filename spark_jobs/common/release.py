@@ -60,11 +60,14 @@ def finish_interrupted(spark: "SparkSession", ledger: Ledger, attempt: Attempt) 
     for key in ledger.interrupted(attempt.run):
         other, every = ledger.run(key), ledger.receipts(key, also_superseded=True)
         heads = lake.heads(name for receipt in every for name in receipt.snapshots)
-        seen = any(heads.get(name) == snapshot for receipt in every for name, snapshot in receipt.snapshots.items())
-        if not seen or _recorded(ledger, other, _named(every)):
+        # Where an earlier release of the same run ended, `main` was moved by that one.
+        told = {pair for release in ledger.releases(other.pipeline, other.tier, key) for pair in release.snapshots.items()}
+        written = {pair for receipt in every for pair in receipt.snapshots.items()}
+        if not (heads.items() & written) - told:
             continue
         try:
             receipts = ledger.require_passed(key, tuple(dict.fromkeys(receipt.stage for receipt in every)))
+            _require_same_inputs(receipts)
         except Blocked as blocked:
             raise WriteDisturbed(
                 f"Run {key} was cut off in the middle of its release and has been cleared since; "
@@ -139,10 +142,6 @@ def _recorded(ledger: Ledger, run: Run, tables: Tables) -> Release | None:
     """The run's newest release, if it names exactly these snapshots."""
     newest = ledger.releases(run.pipeline, run.tier, run.run_key)[:1]
     return next((release for release in newest if _snapshots(tables).items() <= release.snapshots.items()), None)
-
-
-def _named(receipts: Iterable[Receipt]) -> Tables:
-    return {name: entry for receipt in receipts for name, entry in receipt.document["tables"].items()}
 
 
 def _snapshots(tables: Tables) -> dict[str, int]:

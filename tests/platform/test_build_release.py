@@ -634,6 +634,40 @@ def test_a_release_that_moved_nothing_before_it_died_leaves_no_trace(world: Worl
     assert world.total() == [40.0]
 
 
+def test_a_release_that_was_refused_is_not_taken_for_one_that_was_cut_off(world: World) -> None:
+    """Its run has a release already: what readers see of it is that one's, and not half of the one that was refused."""
+    land(world.root, events(10))
+    world.publish("again")
+    land(world.root, events(10, value=3.0))
+    run = world.open("again")
+    world.build(world.clean, run)
+    world.ledger.checkpoint(run.run_key, "clean")
+    with pytest.raises(Blocked, match="has read an older build"):
+        world.release(run)
+    world.ledger.close_run(run.run_key)
+    world.build(world.clean, world.open("next", window=Window(HOUR.end, HOUR.end + timedelta(hours=1))))
+    assert len(world.ledger.releases(world.slug, "settled")) == 1
+    assert (sum(row.value for row in world.released()), world.total()) == (20.0, [20.0])
+    assert sum(row.value for row in world.spark.table(world.table("clean")).collect()) == 20.0
+
+
+def test_a_release_that_was_cut_off_is_not_finished_with_what_its_stages_have_not_read(world: World) -> None:
+    land(world.root, events(10))
+    cut = world.open("cut")
+    world.pass_all(cut)
+    tables = {n: e for r in world.ledger.receipts(cut.run_key) for n, e in r.document["tables"].items()}
+    world.ledger.begin(cut, "release")
+    entry = tables[world.table("totals")]
+    world.lake.fast_forward(world.table("totals"), entry["branch"], entry["snapshot"], entry["base"])
+    land(world.root, events(10, value=3.0))
+    world.build(world.clean, cut)
+    world.ledger.checkpoint(cut.run_key, "clean")
+    world.ledger.close_run(cut.run_key)
+    with pytest.raises(WriteDisturbed, match="Stage totals has read an older build of clean"):
+        world.build(world.clean, world.open("next"))
+    assert world.ledger.releases(world.slug, "settled") == []
+
+
 def test_a_live_run_that_finishes_its_predecessors_release_has_nothing_left_to_do(world: World) -> None:
     land(world.root, events(10))
     cut = world.open("cut", "live", minutes(0, 5))
