@@ -27,11 +27,12 @@ class Days:
         self.ledger, self.slug = ledger, slug or f"days{uuid4().hex[:8]}"
         self.table = f"lake.{self.slug}.{audience.STATE}"
 
-    def release(self, number: int, begins: bool = False) -> int:
-        """Run day ``number`` on the state before it, or as the first day of a state; its snapshot."""
+    def release(self, number: int, begins: bool = False, length: int = 1) -> int:
+        """Run day ``number``, or ``length`` days in one pass, on the state before it or as the first of a state; its snapshot."""
         start = FIRST + number * DAY
         before = None if begins else self.at(number)
-        run = self.ledger.open_run(self.slug, "nightly", f"{self.slug}/{uuid4().hex}", None, Window(start, start + DAY))
+        window = Window(start, start + length * DAY)
+        run = self.ledger.open_run(self.slug, "nightly", f"{self.slug}/{uuid4().hex}", None, window)
         attempt, snapshot = self.ledger.begin(run, "udb"), next(SNAPSHOTS)
         inputs = [{"table": self.table, "snapshot": before, "state_at": start.isoformat()}]
         tables = {self.table: {"snapshot": snapshot, "audited": True}}
@@ -84,6 +85,27 @@ def test_a_state_that_begins_anew_rests_on_nothing_before(days: Days) -> None:
     anew = days.release(2, begins=True)
     days.release(0, begins=True)
     assert days.at(3) == anew
+
+
+def test_a_day_that_is_run_again_makes_the_pass_that_had_it_stale(days: Days) -> None:
+    whole = days.release(0, begins=True, length=3)
+    assert days.at(3) == whole
+    days.release(3)
+    days.release(1, begins=True)
+    for number in (3, 4):
+        with pytest.raises(Blocked, match="rests on an older run of the days up to 2024-03-14 00:00Z"):
+            days.at(number)
+    days.release(2)
+    newest = days.release(3)
+    assert days.at(4) == newest
+
+
+def test_a_day_does_not_go_on_from_the_one_before_a_pass_that_has_both(days: Days) -> None:
+    days.release(0, begins=True)
+    whole = days.release(0, begins=True, length=3)
+    with pytest.raises(Blocked, match="rests on an older run of the days up to 2024-03-12 00:00Z"):
+        days.at(1)
+    assert days.at(3) == whole
 
 
 def context(

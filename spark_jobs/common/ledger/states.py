@@ -19,28 +19,45 @@ def at(connection: Connection, pipeline: str, tier: str, table: str, moment: dat
 
     Raises ``Blocked`` when no released window ends there, or when one before it has been run again since.
     """
-    newest = _newest_by_end(connection, pipeline, tier)
+    every = releases.find(connection, pipeline, tier)
+    newest = _newest_by_end(every)
     if moment not in newest:
         raise Blocked(
             f"There is no state of {pipeline} at {_said(moment)}: the day before it is not released. Run that day first, "
             f"or let a state begin with this day by state_from={moment:%Y-%m-%d}."
         )
-    _require_fresh(connection, pipeline, newest, table, moment)
+    _require_fresh(connection, every, newest, table, moment)
     return newest[moment].snapshots[table]
 
 
 def _require_fresh(
-    connection: Connection, pipeline: str, newest: dict[datetime, Release], table: str, moment: datetime
+    connection: Connection, every: list[Release], newest: dict[datetime, Release], table: str, moment: datetime
 ) -> None:
-    rested, at = _rested_on(connection, newest, table), moment
-    while (before := rested.get((newest[at].run_key, newest[at].snapshots[table]))) is not None:
-        earlier, snapshot = before
-        if earlier not in newest or newest[earlier].snapshots[table] != snapshot:
+    """Walk back over the windows that the state rests on: each must be the newest that there is of its days."""
+    rested, at, rests_on = _rested_on(connection, newest, table), moment, newest[moment].snapshots[table]
+    while True:
+        release = newest.get(at)
+        if release is None or release.snapshots[table] != rests_on or _run_again(release, every):
             raise Blocked(
-                f"The state of {pipeline} at {_said(moment)} rests on an older run of the days up to {_said(earlier)}; "
+                f"The state of {newest[moment].pipeline} at {_said(moment)} rests on an older run of the days up to {_said(at)}; "
                 f"run the days from there up to {_said(moment)} again, in order."
             )
-        at = earlier
+        before = rested.get((release.run_key, rests_on))
+        if before is None:
+            return
+        at, rests_on = before
+
+
+def _run_again(release: Release, every: list[Release]) -> bool:
+    """Whether some of its days have been run since in a window that ends on another day: nobody goes on from that one's end."""
+    window = release.window
+    return any(
+        newer.release_id > release.release_id
+        and newer.window.end != window.end
+        and newer.window.start < window.end
+        and window.start < newer.window.end
+        for newer in every
+    )
 
 
 def _rested_on(connection: Connection, newest: dict[datetime, Release], table: str) -> dict[tuple[str, int], Before]:
@@ -58,10 +75,10 @@ def _rested_on(connection: Connection, newest: dict[datetime, Release], table: s
     return found
 
 
-def _newest_by_end(connection: Connection, pipeline: str, tier: str) -> dict[datetime, Release]:
+def _newest_by_end(every: list[Release]) -> dict[datetime, Release]:
     """The newest release of each end of a window."""
     newest: dict[datetime, Release] = {}
-    for release in releases.find(connection, pipeline, tier):
+    for release in every:
         newest.setdefault(release.window.end.astimezone(UTC), release)
     return newest
 
