@@ -48,6 +48,8 @@ def _exchange(uri: str, schema: str, mart: Mart, log: str, reason: str, attempts
     from adbc_driver_postgresql import dbapi
 
     with dbapi.connect(uri) as connection, connection.cursor() as cursor:
+        # What is read of the mart and its log from here on is what will be exchanged.
+        swap.take_turn(cursor, schema, [mart.name])
         before = swap.previous(cursor, schema, mart.name)
         entries = PublishLog(cursor, schema, log, mart.name)
         shown = entries.versions() if before else []
@@ -57,7 +59,6 @@ def _exchange(uri: str, schema: str, mart: Mart, log: str, reason: str, attempts
             )
         started_at, aside = datetime.now(UTC), f"{mart.name}_stage_0"
         # Its own place is where the published version goes.
-        cursor.execute(f"SET LOCAL lock_timeout = '{swap.LOCK_TIMEOUT}'")
         cursor.execute(swap.lock_sql(schema, before))
         relations.rename(cursor, schema, before, aside)
         swap.exchange(cursor, schema, {mart.name: aside})

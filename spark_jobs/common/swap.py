@@ -8,7 +8,7 @@ for them: that ends before PostgreSQL looks for deadlocks (``deadlock_timeout``)
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
@@ -80,6 +80,7 @@ def exchange(
     ``default_grants`` are for marts that are published for the first time. With ``drop_previous`` what was ``<mart>_prev`` until
     then is dropped: not before, so that there is a version to go back to until the next one is there.
     """
+    take_turn(cursor, schema, incoming)
     cursor.execute("SET LOCAL search_path = ''")
     cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_LONGEST_PAUSE}'")
     published = [mart for mart in sorted(incoming) if relations.exists(cursor, schema, mart)]
@@ -97,6 +98,13 @@ def exchange(
         faults.point("mid_swap")
     for view in views:
         cursor.execute(view.replace_sql)
+
+
+def take_turn(cursor: Any, schema: str, marts: Iterable[str]) -> None:
+    """Wait until nobody else publishes or takes back these marts; readers wait for nobody here."""
+    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    for mart in sorted(marts):
+        cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(hashtextextended($1, 0))", (named(schema, mart),))
 
 
 def previous(cursor: Any, schema: str, mart: str) -> str | None:
@@ -121,7 +129,6 @@ def _number(name: str) -> int:
 
 def _lock(cursor: Any, schema: str, marts: list[str], incoming: list[str]) -> None:
     """Shut readers out, or raise PostgreSQL's lock timeout."""
-    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     for table in incoming:
         cursor.execute(lock_sql(schema, table))
     if not marts:

@@ -4,6 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -298,6 +299,16 @@ def test_a_rollback_shows_the_version_before_and_the_next_publish_works(board: B
     ]
     assert board.ask("SELECT reason FROM {s}.score_log WHERE action = 'rollback'")[0] == ("twice the rows",)
     assert board.tables() == {"scores", "scores_prev", "score_log", "served"}
+
+
+def test_of_two_rollbacks_at_once_the_second_undoes_the_first_and_says_so(board: Board) -> None:
+    board.publish()
+    board.publish(board.rows(20, 1.1))
+    with ThreadPoolExecutor(2) as pool, held(board, "scores_prev", 1.2):
+        said = list(pool.map(lambda _: board.roll_back(), range(2)))
+    assert sorted(said) == [1, 2]
+    assert board.shown() == (2, 20)
+    assert [entry[:2] for entry in board.logged()[2:]] == [("rollback", 1), ("rollback", 2)]
 
 
 def test_without_a_version_before_there_is_no_rollback(board: Board) -> None:
