@@ -43,7 +43,7 @@ TYPES = (
     *("string", "int", "bigint", "double", "boolean", "timestamp", "date"),
     *("array<string>", "array<double>", SPANS),
 )
-# A longer text is an accident, and PostgreSQL could not index it.
+# Bytes of UTF-8. A longer text is an accident, and PostgreSQL could not index it: an entry of an index has 2,704 bytes at most.
 LONGEST_TEXT = 1000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -86,7 +86,7 @@ class Column:
                 if self.type == "string"
                 else f"forall(`{self.name}`, x -> coalesce({_plain_text('x')}, true))"
             )
-            said = f"{self.name} is readable text of at most {LONGEST_TEXT:,} characters."
+            said = f"{self.name} is readable text of at most {LONGEST_TEXT:,} bytes."
             rules.append(Rule.row(f"{self.name}:text", plain, said))
         if self.type in ("double", "array<double>"):
             finite = (
@@ -262,4 +262,4 @@ def _finite(value: str) -> str:
 
 def _plain_text(value: str) -> str:
     """SQL that holds for text which every system downstream can store: UTF-8, no NUL, not endless."""
-    return f"is_valid_utf8({value}) AND NOT contains({value}, chr(0)) AND length({value}) <= {LONGEST_TEXT}"
+    return f"is_valid_utf8({value}) AND NOT contains({value}, chr(0)) AND octet_length({value}) <= {LONGEST_TEXT}"

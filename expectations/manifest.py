@@ -63,9 +63,13 @@ def listed(landing: Path) -> set[str] | None:
 def tables_in(listing: bytes, place: str) -> set[str]:
     """The tables that the text of a landing.json lists."""
     try:
-        return set(json.loads(listing)["tables"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{place} is not of the form {{"tables": ["…"]}}; mend or remove it.') from error
+        names = json.loads(listing)["tables"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        names = None
+    # A text would be taken for the list of its letters, and every table for one that is not supplied.
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f'{place} is not of the form {{"tables": ["…"]}}; mend or remove it.')
+    return set(names)
 
 
 def list_tables(landing: Path, names: Iterable[str], of: Iterable[str]) -> None:

@@ -71,6 +71,7 @@ ROWS: list[tuple[str, dict[str, Any], str | None]] = [
     ("a value that is not allowed", {"colour": "blue"}, "colour:allowed"),
     ("an empty text is not an allowed value", {"colour": ""}, "colour:allowed"),
     ("a NUL in a text", {"thing_id": "a\0b"}, "thing_id:text"),
+    ("as many letters of three bytes each", {"thing_id": "\u6f22" * (LONGEST_TEXT // 2)}, "thing_id:text"),
     ("a text of 10 MB", {"thing_id": "x" * 10_000_000}, "thing_id:text"),
     ("a NUL in a list", {"labels": ["x", "\0"]}, "labels:text"),
     ("too few", {"count": 0}, "count:minimum"),
@@ -130,7 +131,7 @@ def test_each_rule_has_a_sentence_with_bounds_and_unit() -> None:
         "weight_kg:minimum": "weight_kg is at least 0.5 kg.",
         "weight_kg:maximum": "weight_kg is at most 80 kg.",
     }
-    assert THING["thing_id"].row_rules()[1].sentence == "thing_id is readable text of at most 1,000 characters."
+    assert THING["thing_id"].row_rules()[1].sentence == "thing_id is readable text of at most 1,000 bytes."
     assert THING.rule("colour:allowed").sentence == "colour is one of red, it's \\ odd."
 
 

@@ -293,7 +293,9 @@ def test_a_table_that_is_not_supplied_is_told_from_one_without_files(tmp_path: P
     assert take(tmp_path).supplied
 
 
-@pytest.mark.parametrize("listing", ["{", "[]", '{"tables": 5}', "{}"])
+@pytest.mark.parametrize(
+    "listing", ["{", "[]", '{"tables": "event"}', '{"tables": [1]}', '{"tables": {"event": 1}}', '{"tables": 5}', "{}"]
+)
 def test_a_broken_landing_json_is_an_error_and_not_an_absence(tmp_path: Path, listing: str) -> None:
     (tmp_path / "landing.json").write_text(listing)
     with pytest.raises(ValueError, match=r'landing\.json is not of the form \{"tables": \["…"\]\}; mend or remove it'):
