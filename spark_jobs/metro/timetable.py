@@ -88,7 +88,8 @@ def timed(calls: DataFrame, routes: DataFrame, params: MetroParams) -> DataFrame
     from pyspark.sql import functions as F
 
     line = routes.select("route_id", "corridor_group", "agency_timezone", *VERSION)
-    calls = calls.join(line, on=["route_id", *VERSION], how="inner")
+    # Calls of a line that the plan does not list have no group, and so go into quarantine instead of being lost.
+    calls = calls.join(line, on=["route_id", *VERSION], how="left")
     zone = F.coalesce("agency_timezone", F.lit(params.timezone))
     noon = F.to_utc_timestamp(F.col("service_date").cast("timestamp") + F.expr("INTERVAL 12 HOURS"), zone)
     begin_s = F.unix_seconds(noon) - 12 * 3600

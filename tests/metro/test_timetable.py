@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, trips
+from expectations.metro import calendar, calendar_dates, routes, stop_times, stops, timetable, trips
 from spark_jobs.common.window import Window
 from spark_jobs.metro.import_options import DAY_OPENS
 from spark_jobs.metro.params import NIGHTLY
@@ -186,6 +186,16 @@ def test_the_platform_is_the_stop_and_its_parent_the_station(spark: SparkSession
     known = [{"stop_id": "X:1", "stop_name": "Ex", "parent_station": "X"}]
     built = build(spark, plan("a", EARLIER, [("t", 1, "X:1", "08:00:00"), ("t", 2, "Y", "08:02:00")], stops=known))
     assert listed(built, "stop_id", "station_id") == [("X:1", "X"), ("Y", "Y")]
+
+
+def test_a_call_of_a_line_that_the_plan_does_not_list_is_kept_to_be_refused(spark: SparkSession) -> None:
+    landed = plan("a", EARLIER, [("t", 1, "X", "08:00:00")])
+    landed["routes"] = []
+    built = build(spark, landed)
+    assert listed(built, "route_id", "corridor_group") == [("1", None)]
+    assert listed(built.selectExpr(f"{timetable.TABLE.first_broken_rule_sql()} AS rule"), "rule") == [
+        ("corridor_group:present",)
+    ]
 
 
 def test_a_line_with_a_time_zone_of_its_own_keeps_it(spark: SparkSession) -> None:
