@@ -11,6 +11,7 @@ EVENT = (
 )
 TS = Column("ts", "bigint", "when it happened", unit="seconds since 1970-01-01 UTC", minimum=1)
 RULES = (
+    Rule.row("event_not_empty", "event_id RLIKE '\\\\S'", "An event id is not empty."),
     Rule.row("user_not_empty", "user_id RLIKE '\\\\S'", "A user id is not empty."),
     Rule.row(
         "seconds_not_milliseconds",

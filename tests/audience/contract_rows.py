@@ -26,7 +26,11 @@ VALID: dict[str, dict[str, Any]] = {
 
 BACKWARDS = "map('s', named_struct('min', 2L, 'max', 1L))"
 EMPTY = "CAST(map() AS map<string,struct<min:bigint,max:bigint>>)"
-EVENT_BREAKS = {"user_not_empty": {"user_id": "' \\t'"}, "seconds_not_milliseconds": {"ts": f"{MIDNIGHT}000L"}}
+EVENT_BREAKS = {
+    "event_not_empty": {"event_id": "''"},
+    "user_not_empty": {"user_id": "' \\t'"},
+    "seconds_not_milliseconds": {"ts": f"{MIDNIGHT}000L"},
+}
 ARRIVAL_BREAKS = {
     "not_too_late": {"ts": "ts - 7 * 86400L - 1"},
     "not_from_the_future": {"ts": "ts + 86400L"},
