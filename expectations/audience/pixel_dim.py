@@ -1,5 +1,6 @@
 """Landing: what pixels are, and whose."""
 
+from expectations.audience.ids import is_bare_sql
 from expectations.contract import Column, Rule, Table, whole
 
 COLUMNS = (
@@ -10,9 +11,7 @@ COLUMNS = (
     Column("tag_type", "string", "how the pixel is delivered, e.g. js or img", nullable=True),
     Column("pixel_type", "string", "what a visit to it means, e.g. page or conversion", nullable=True),
 )
-RULES = (
-    Rule.row("pixel_trimmed", "pixel_id = trim(pixel_id) AND pixel_id <> ''", "A pixel id has no spaces around it."),
-)
+RULES = (Rule.row("pixel_trimmed", is_bare_sql("pixel_id"), "A pixel id has no white space around it."),)
 
 TABLE = Table(
     pipeline="audience",

@@ -1,11 +1,12 @@
 """Landing: what segments are, and to which group each belongs from when to when."""
 
+from expectations.audience.ids import is_bare_sql
 from expectations.contract import Column, Rule, Table, whole
 
 COLUMNS = (
     Column("segment_id", "string", "third-party audience segment"),
     Column("segment_name", "string", "what people call it"),
-    Column("group_id", "string", "group of segments that it is compared within; null: none", nullable=True),
+    Column("group_id", "string", "group of segments that it is compared within; null or blank: none", nullable=True),
     Column("group_name", "string", "what people call the group", nullable=True),
     Column("path", "string", "place in the provider's taxonomy, e.g. Demographics > Age > 25-34", nullable=True),
     Column("valid_from", "date", "first day on which this holds"),
@@ -13,9 +14,7 @@ COLUMNS = (
 )
 RULES = (
     Rule.row("valid_in_order", "valid_from <= valid_to", "A segment's entry does not end before it begins."),
-    Rule.row(
-        "segment_trimmed", "segment_id = trim(segment_id) AND segment_id <> ''", "A segment id has no spaces around it."
-    ),
+    Rule.row("segment_trimmed", is_bare_sql("segment_id"), "A segment id has no white space around it."),
 )
 
 TABLE = Table(

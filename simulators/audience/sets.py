@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
+from expectations.audience.ids import bare
 from simulators.audience.preset import BOT_PIXELS, BOT_SEGMENTS, DAY_S, PIXEL_DAYS, SEGMENT_DAYS
 
 UNGROUPED = "ungrouped"
@@ -69,7 +70,7 @@ def groups_on(landing: Path, day: date) -> dict[str, str]:
         began, ended = row["valid_from"], row["valid_to"]
         holds = began <= day and (ended is None or day <= ended)  # type: ignore[operator]
         if holds:
-            found[str(row["segment_id"])] = str(row["group_id"] or UNGROUPED)
+            found[str(row["segment_id"])] = bare(str(row["group_id"] or "")) or UNGROUPED
         else:
             found.setdefault(str(row["segment_id"]), UNGROUPED)
     return found
@@ -84,14 +85,16 @@ def valid_events(
     rows: Iterable[dict[str, object]], item: str, known: Iterable[str], ds_end: int
 ) -> list[tuple[str, str, int]]:
     """User, item and second of the valid events of a day, each event id once."""
-    events: dict[object, tuple[str, str, int]] = {}
+    events: dict[str, tuple[str, str, int]] = {}
     oldest = ds_end - (1 + LATE_DAYS) * DAY_S
     for row in rows:
-        if row["event_id"] is None or row["user_id"] is None or row[item] is None or row.get("op") == "remove":
+        told = row["event_id"], row["user_id"], row[item]
+        if None in told or row.get("op") == "remove":
             continue
-        user, name, ts = str(row["user_id"]).strip(), str(row[item]).strip(), int(str(row["ts"]))
-        if user and name in known and 0 < ts <= LARGEST_SECOND and oldest <= ts < ds_end:
-            events.setdefault(row["event_id"], (user, name, ts))
+        event, user, name = (bare(str(text)) for text in told)
+        ts = int(str(row["ts"]))
+        if event and user and name in known and 0 < ts <= LARGEST_SECOND and oldest <= ts < ds_end:
+            events.setdefault(event, (user, name, ts))
     return list(events.values())
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_dim, pixels, segment_dim, segments
+from expectations.audience.ids import bare_sql
 from spark_jobs.common.arrival import arrival_day
 from spark_jobs.common.disposition import newest_of_each
 from spark_jobs.common.stage import Landed, Stage, Write
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 def transform(
     told: DataFrame, owned: DataFrame, *, window: Window, params: AudienceParams
 ) -> tuple[DataFrame, DataFrame]:
-    """Each entry once, with `_dropped` marks."""
+    """Each entry once, with `_dropped` marks; a group that is blank is none."""
     from pyspark.sql import functions as F
 
+    told = told.withColumn("group_id", F.expr(f"nullif({bare_sql('group_id')}, '')"))
+    owned = owned.withColumn("advertiser_id", F.expr(bare_sql("advertiser_id")))
     ds = F.lit(window.last_day)
     told, owned = (
         with_listed_since(rows, of).withColumn("ds", ds) for rows, of in ((told, "segment_id"), (owned, "pixel_id"))

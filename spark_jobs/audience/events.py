@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from expectations.audience import pixel_events, pixel_visits, pixels, segment_adds, segment_events, segments
+from expectations.audience.ids import bare_sql
 from expectations.contract import Table
 from spark_jobs.common.arrival import arrival_day
 from spark_jobs.common.disposition import DROPPED, drop_later_copies, drop_where
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from spark_jobs.audience.params import AudienceParams
-
-# Spaces, tabs and line ends around an id.
-AROUND = " \t\n\x0b\f\r"
 
 
 def transform(
@@ -46,10 +44,10 @@ def transform(
 
 
 def arrived(rows: DataFrame, of: str) -> DataFrame:
-    """Ids without spaces around them, and the day that the file's folder names."""
+    """Ids without white space around them, and the day that the file's folder names."""
     from pyspark.sql import functions as F
 
-    bare = {name: F.btrim(name, F.lit(AROUND)) for name in ("event_id", "user_id", of)}
+    bare = {name: F.expr(bare_sql(name)) for name in ("event_id", "user_id", of)}
     return rows.withColumns({"arrival_day": arrival_day(), **bare})
 
 

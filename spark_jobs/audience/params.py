@@ -9,6 +9,20 @@ from spark_jobs.common import params as common
 
 EXACT, THETA = "exact", "theta"
 MODES = (EXACT, THETA)
+# Less of a param makes no sense.
+_LEAST = {
+    "pixel_retention_days": MEMBERSHIP_DAYS,
+    "dimension_reach_days": 0,
+    "most_segments": 1,
+    "most_pixels": 1,
+    "min_expected": 0,
+    "min_uniques": 0,
+    "pair_tasks": 1,
+    "min_estimated_side": 0,
+    "min_sampled_overlap": 0,
+}
+# A century, as far back as anything lands: a window extended by much more would begin before the calendar does.
+_FARTHEST_DAYS = 36_525
 
 
 @dataclass(frozen=True)
@@ -44,8 +58,13 @@ class AudienceParams:
     def __post_init__(self) -> None:
         if self.state_from:
             date.fromisoformat(self.state_from)
-        if self.pixel_retention_days < MEMBERSHIP_DAYS:
-            raise ValueError(f"pixel_retention_days is at least {MEMBERSHIP_DAYS}, not {self.pixel_retention_days}.")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            # NaN is not at least anything, and not below it either.
+            if not value >= least:
+                raise ValueError(f"{name} is at least {least}, not {value}.")
+        if self.dimension_reach_days > _FARTHEST_DAYS:
+            raise ValueError(f"dimension_reach_days is at most {_FARTHEST_DAYS}, not {self.dimension_reach_days}.")
         if self.mode not in MODES:
             raise ValueError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
         if not 4 <= self.lg_k <= 26:

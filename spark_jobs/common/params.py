@@ -1,5 +1,6 @@
 """Params from the command line: ``NAME=VALUE`` put into a frozen dataclass, each value in the type that it had."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
@@ -8,7 +9,8 @@ P = TypeVar("P")
 
 
 def with_overrides(params: P, overrides: Sequence[str]) -> P:
-    """Params with ``NAME=VALUE`` put in; raises ``ValueError`` for an unknown name or a value of another type.
+    """Params with ``NAME=VALUE`` put in; raises ``ValueError`` for an unknown name, a value of another type, or a float
+    that is not finite.
 
     A tuple of plain values takes them separated by commas.
     """
@@ -25,11 +27,12 @@ def with_overrides(params: P, overrides: Sequence[str]) -> P:
 def _parsed(name: str, text: str, now: Any) -> Any:
     if isinstance(now, tuple) and now and isinstance(now[0], str | int | float):
         return tuple(_parsed(name, part.strip(), now[0]) for part in text.split(","))
+    if not isinstance(now, str | int | float):
+        raise ValueError(f"The param {name} cannot be set from the command line.")
     try:
-        if isinstance(now, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(now, str | int | float):
-            return type(now)(text)
+        value = {"true": True, "false": False}[text.lower()] if isinstance(now, bool) else type(now)(text)
     except (KeyError, ValueError) as error:
         raise ValueError(f"The param {name} is a {type(now).__name__}, not {text!r}.") from error
-    raise ValueError(f"The param {name} cannot be set from the command line.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"The param {name} is a finite float, not {text!r}.")
+    return value

@@ -26,7 +26,11 @@ VALID: dict[str, dict[str, Any]] = {
 
 BACKWARDS = "map('s', named_struct('min', 2L, 'max', 1L))"
 EMPTY = "CAST(map() AS map<string,struct<min:bigint,max:bigint>>)"
-EVENT_BREAKS = {"user_not_empty": {"user_id": "' \\t'"}, "seconds_not_milliseconds": {"ts": f"{MIDNIGHT}000L"}}
+EVENT_BREAKS = {
+    "event_not_empty": {"event_id": "'\\u2003'"},
+    "user_not_empty": {"user_id": "' \\t\\u00a0'"},
+    "seconds_not_milliseconds": {"ts": f"{MIDNIGHT}000L"},
+}
 ARRIVAL_BREAKS = {
     "not_too_late": {"ts": "ts - 7 * 86400L - 1"},
     "not_from_the_future": {"ts": "ts + 86400L"},
@@ -37,7 +41,7 @@ BREAKS: dict[tuple[str, str], dict[str, str]] = {
     **{(table, rule): change for table in ("segment_events", "pixel_events") for rule, change in EVENT_BREAKS.items()},
     **{(table, rule): change for table in ("segment_adds", "pixel_visits") for rule, change in ARRIVAL_BREAKS.items()},
     **{(table, "valid_in_order"): {"valid_to": "date_sub(valid_from, 1)"} for table in ("segment_dim", "segments")},
-    **{(table, "segment_trimmed"): {"segment_id": "' s'"} for table in ("segment_dim", "segments")},
+    **{(table, "segment_trimmed"): {"segment_id": "'s\\t'"} for table in ("segment_dim", "segments")},
     **{(table, "pixel_trimmed"): {"pixel_id": "''"} for table in ("pixel_dim", "pixels")},
     ("segment_adds", "known_segment"): {"known": "false"},
     ("pixel_visits", "known_pixel"): {"known": "false"},

@@ -36,3 +36,14 @@ def test_the_newest_file_says_what_an_entry_is_and_the_oldest_since_when_it_is_l
         ("s", "old", date(2024, 1, 2), "duplicate"),
         ("t", None, date(2024, 1, 4), None),
     ]
+
+
+def test_white_space_around_a_group_or_an_advertiser_makes_no_other_and_a_blank_group_is_none(
+    spark: SparkSession,
+) -> None:
+    groups = {"s": "G", "t": "G\u00a0", "v": " \t", "w": ""}
+    told = frame(spark, segment_dim.TABLE, [entry(2, segment_id=name, group_id=said) for name, said in groups.items()])
+    owned = frame(spark, pixel_dim.TABLE, [{"pixel_id": "p", "advertiser_id": "\tA "}])
+    segments, pixels = transform(told, owned, window=window_of(FIRST, FIRST), params=AudienceParams())
+    assert listed(segments, "segment_id", "group_id") == [("s", "G"), ("t", "G"), ("v", None), ("w", None)]
+    assert listed(pixels, "advertiser_id") == [("A",)]

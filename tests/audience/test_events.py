@@ -61,8 +61,17 @@ def test_the_same_event_on_two_days_is_an_event_of_each(spark: SparkSession) -> 
 
 
 def test_spaces_around_ids_do_not_count_and_case_does(spark: SparkSession) -> None:
-    told = adds(spark, add("a", user_id=" u\t"), add("b", user_id="U"), add("c", segment_id="s\n"))
+    told = adds(spark, add("a", user_id=" u\t"), add("b", user_id="U"), add("c", segment_id="s\n\u2003"))
     assert listed(told, "user_id", "segment_id", "known") == [("U", "s", True), ("u", "s", True), ("u", "s", True)]
+
+
+def test_white_space_of_unicode_around_an_id_makes_no_other_user_and_no_other_event(spark: SparkSession) -> None:
+    told = adds(spark, add("a", user_id="nb"), add("b", user_id="nb\u00a0"), add("\ufeffa", user_id="\u2003nb"))
+    assert listed(told, "event_id", "user_id", "_dropped") == [
+        ("a", "nb", None),
+        ("a", "nb", "duplicate"),
+        ("b", "nb", None),
+    ]
 
 
 def test_a_removal_is_left_out_by_name(spark: SparkSession) -> None:

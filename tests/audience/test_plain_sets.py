@@ -66,9 +66,21 @@ def test_an_add_in_the_second_of_the_visit_is_no_pair():
         ({"ts": START - 7 * DAY_S - 1}, 1),
         ({"segment": "unknown"}, 1),
         ({"user": "  "}, 1),
+        ({"user": "\ufeff"}, 1),
+        ({"event": "\u00a0"}, 1),
         ({"op": "remove"}, 1),
     ],
-    ids=["milliseconds", "negative", "of tomorrow", "more than seven days late", "unknown", "no user", "remove"],
+    ids=[
+        "milliseconds",
+        "negative",
+        "of tomorrow",
+        "more than seven days late",
+        "unknown",
+        "no user",
+        "a mark alone",
+        "no event",
+        "remove",
+    ],
 )
 def test_an_event_that_is_not_valid_does_not_count(landing, change, days):
     add(landing, 0, **{"ts": START, **change})
@@ -92,6 +104,24 @@ def test_spaces_around_a_user_do_not_count_and_case_does(landing):
     for day, (user, ts) in enumerate([(" u ", START + 5), ("u", START + DAY_S), ("U", START + 2 * DAY_S)]):
         add(landing, day, ts, user, event=f"e{day}")
     assert live(landing, 3) == {"u": {"s": (START + 5, START + DAY_S)}, "U": {"s": (START + 2 * DAY_S,) * 2}}
+
+
+@pytest.mark.parametrize("event", ["e ", "\u2003e", "e\ufeff"], ids=ascii)
+def test_white_space_around_an_event_does_not_count(landing, event):
+    rows = [
+        {"event_id": name, "user_id": "u", "segment_id": "s", "ts": START + n} for n, name in enumerate(["e", event])
+    ]
+    land(landing, "segment_events", FIRST, rows)
+    assert live(landing, 1) == {"u": {"s": (START, START)}}
+
+
+def test_white_space_around_a_group_does_not_count_and_a_blank_one_is_none(landing):
+    rows = [
+        {"segment_id": name, "group_id": group, "valid_from": FIRST, "valid_to": None}
+        for name, group in {"s": "G\u00a0", "t": " \t", "v": None}.items()
+    ]
+    land(landing, "segment_dim", date(2024, 1, 2), rows)
+    assert sets.groups_on(landing, date(2024, 1, 2)) == {"s": "G", "t": sets.UNGROUPED, "v": sets.UNGROUPED}
 
 
 def test_a_segment_is_live_for_thirty_days_to_the_second_and_a_later_add_starts_anew(landing):

@@ -35,6 +35,8 @@ def test_a_shortage_that_costs_more_is_made_rarer(criticality: str | None, level
         (["targets=.5,many"], "targets is a float, not 'many'"),
         (["targets="], "targets is a float"),
         (["kappa=-1"], "kappa is at least 0"),
+        (["kappa=nan"], "kappa is a finite float, not 'nan'"),
+        (["targets=.5,1e999"], "targets is a finite float, not '1e999'"),
         (["iterations=1"], "iterations at least 2"),
         (["service_level_h=99"], "between 0 and 1"),
         (["recompute=never"], "recompute is one of changed, full, weekly"),

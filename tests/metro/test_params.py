@@ -76,7 +76,16 @@ def test_overrides_keep_the_type_of_the_param() -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["skip_costs=1", "skip_cost_s", "skip_cost_s=much", "learn=perhaps", "otp_rules=x"]
+    "override",
+    [
+        "skip_costs=1",
+        "skip_cost_s",
+        "skip_cost_s=much",
+        "run_number_max_dev_s=nan",
+        "skip_cost_s=-inf",
+        "learn=perhaps",
+        "otp_rules=x",
+    ],
 )
 def test_an_override_that_makes_no_sense_is_refused(override: str) -> None:
     with pytest.raises(ValueError, match="param"):

@@ -16,7 +16,7 @@ from platform_local.postgres import Cluster
 from spark_jobs.__main__ import main
 from spark_jobs.common import serve
 from spark_jobs.common.report import Section, command, frames, page
-from spark_jobs.common.report.spreadsheet import csv_text
+from spark_jobs.common.report.spreadsheet import csv_text, without_formulas
 from tests.airflow_settings import ROOT
 from tests.browser import SMALL_PHONE, Seen, opened
 
@@ -182,7 +182,8 @@ def test_a_control_moves_in_all_charts_and_picks_the_rows_of_their_tables(browse
         pytest.param("=1+1", "'=1+1", id="a formula"),
         pytest.param("-2+3", "'-2+3", id="a sign"),
         pytest.param("＠SUM(A1)", "'＠SUM(A1)", id="a full-width sign"),
-        pytest.param(" \t@x", "' \t@x", id="a formula after blanks"),
+        pytest.param("  @x", "'  @x", id="a formula after blanks"),
+        pytest.param(" \t@x", "' \t'@x", id="a formula after a blank, or where the separator is a tab"),
         pytest.param("a;=1+1", "a;'=1+1", id="a formula where the separator is a semicolon"),
         pytest.param("-", "-", id="a lone dash stays"),
         pytest.param("bolt-M8 = 3", "bolt-M8 = 3", id="signs within a text stay"),
@@ -191,6 +192,21 @@ def test_a_control_moves_in_all_charts_and_picks_the_rows_of_their_tables(browse
 def test_no_text_of_a_csv_file_is_a_formula(text: str, shown: str) -> None:
     once = csv_text(pd.DataFrame({"material": [text], "delta": [-1.5]}))
     assert once == f"material,delta\r\n{shown},-1.5\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("x;\"=cmd|'/c calc'!A1;y\"", "x;'\"=cmd|'/c calc'!A1;y\"", id="quoted"),
+        pytest.param('x; "" =1', 'x;\' "" =1', id="quotes and blanks"),
+        pytest.param('x;\n"=1', "x;'\n'\"=1", id="after a line end that ends a cell too"),
+        pytest.param('"=1', "'\"=1", id="at the start"),
+        pytest.param('x;"y" = "z"', 'x;"y" = "z"', id="signs after what is quoted stay"),
+    ],
+)
+def test_no_quoted_text_of_a_cell_is_a_formula_and_what_is_plain_stays_so(text: str, shown: str) -> None:
+    once = without_formulas(pd.DataFrame({"material": [text]}))
+    assert once["material"].tolist() == without_formulas(once)["material"].tolist() == [shown]
 
 
 def test_a_pipeline_without_a_report_says_so_in_one_sentence(

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Where a cell begins for a spreadsheet, whichever separator its country has, a sign (full-width ones too) makes a formula
-# of what follows. A sign that is all of the text makes none.
-_FORMULA = re.compile(r"(^|[;,\t\r\n])(\s*[=+\-@＝＋－＠](?!$))")
+# of what follows, also within quotes. A sign that is all of the text makes none.
+_BEFORE_FORMULA = re.compile(r"""(^|(?<=[;,\t\r\n]))(?=["\s]*[=+\-@＝＋－＠](?!$))""")
 _ROWS_OF_A_PART = 100_000
 
 
@@ -44,4 +44,4 @@ def csv_parts(frame: "pd.DataFrame") -> Iterator[str]:
 
 @lru_cache(maxsize=100_000)
 def _plain(text: str) -> str:
-    return _FORMULA.sub(r"\1'\2", text)
+    return _BEFORE_FORMULA.sub("'", text)
