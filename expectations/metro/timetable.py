@@ -21,10 +21,10 @@ TABLE = Table(
         Column(
             "planned_departure_s",
             "int",
-            "planned departure since noon minus 12 hours; may pass 86,400",
+            "planned departure since noon minus 12 hours; from 04:00 to 28:00, which is when the day of service ends",
             unit="s",
-            minimum=0,
-            maximum=172800,
+            minimum=4 * 3600,
+            maximum=28 * 3600 - 1,
         ),
         Column("planned_departure_ts", "timestamp", "planned departure"),
         Column("stop_role", "string", "place of the call in its trip", allowed=("ORIGIN", "INTERMEDIATE", "TERMINAL")),

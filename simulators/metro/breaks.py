@@ -273,7 +273,8 @@ def _breaks() -> Iterator[Break]:
             yield from _row_rules(TABLES[name], stage)
     yield _of("movements", "known_section", _twins({"movement_event": _on_another_section}))
     yield _of("timetable", "arrival_first", _twins(_plan_with(_all("arrival_time", "99:59:59"))))
-    yield _of("timetable", "planned_departure_s:maximum", _twins(_plan_with(_all("departure_time", "49:00:00"))))
+    for rule, beyond in (("minimum", "03:59:59"), ("maximum", "28:00:00")):
+        yield _of("timetable", f"planned_departure_s:{rule}", _twins(_plan_with(_all("departure_time", beyond))))
     yield _of("visits", "run_time", _twins({"infra_section": _far_apart}))
     once = f"unique:{','.join(TABLES['visits'].key)}"
     yield _of("visits", once, _pair("observed_visit", _all("visit_id", "planted-again")))
