@@ -18,6 +18,7 @@ import pytest
 from expectations.contract import Column, Table, whole
 from spark_jobs.common.arrival import read_arrival, valid_rows
 from spark_jobs.common.audit import arrival_rules
+from spark_jobs.common.csv_texts import read_csv_texts
 from spark_jobs.common.landing import Arrival, Landing
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
@@ -78,6 +79,24 @@ BAD: list[tuple[str, str, str | bytes, str]] = [
         text('"e1,2024\n', *map(LINE.format, range(9))),
         "cannot be read: has a quote",
     ),
+    (
+        "a quote in the last column that is never closed",
+        "a.csv",
+        text(LINE.format(0), 'e1,2024-03-12T06:01:00Z,"1\n', *map(LINE.format, range(9))),
+        "cannot be read: has a quote that is never closed, in or before row 1",
+    ),
+    (
+        "the same behind a line that is no row",
+        "a.csv",
+        text("e0\n", 'e1,2024-03-12T06:01:00Z,"1\n', *map(LINE.format, range(9))),
+        "cannot be read: has a quote that is never closed, in or before row 1",
+    ),
+    (
+        "a quote in the header that is never closed",
+        "a.csv",
+        text(*map(LINE.format, range(9)), header='event_id,event_ts,value,"more\n'),
+        "cannot be read: has a quote that is never closed, in or before row 0",
+    ),
     ("a column is missing", "a.csv", "event_id,event_ts\nx,2024-03-12T06:00:00Z\n", "lacks the column value"),
     ("a column in other case", "a.csv", text(LINE.format(1)).replace("value", "VALUE"), "lacks the column value"),
     (
@@ -96,6 +115,30 @@ def test_a_file_that_cannot_be_trusted_is_left_out_with_its_reason(
     put(tmp_path, content, name)
     (found,) = reasons(take(tmp_path))
     assert found.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("content", "last"),
+    [
+        ('e0,2024-03-12T06:00:00Z,"1\n2"\n', "1\n2"),
+        ('e0,2024-03-12T06:00:00Z,"1""\n"\n', '1"\n'),
+        ('e0,2024-03-12T06:00:00Z,"1"2\n', "12"),
+        ('e0,2024-03-12T06:00:00Z,1"\n', '1"'),
+        ('e0,2024-03-12T06:00:00Z,"1"', "1"),
+    ],
+)
+def test_a_quote_that_is_closed_or_is_none_is_no_reason(tmp_path: Path, content: str, last: str) -> None:
+    for before in ("", "x\n"):
+        rows = read_csv_texts(put(tmp_path, text(before, content)))
+        assert rows["value"][-1].as_py() == last
+
+
+@pytest.mark.parametrize("after", ["", "x\n"], ids=["all rows", "a line that is no row"])
+@pytest.mark.parametrize("empty", ["\n", "\r\n\n"])
+def test_behind_empty_lines_every_field_is_text_too(tmp_path: Path, empty: str, after: str) -> None:
+    rows = read_csv_texts(put(tmp_path, text("007,1e400,1\n", after, header=empty + HEADER)))
+    assert rows.schema.names[:3] == HEADER.strip().split(",")
+    assert [rows[name][0].as_py() for name in rows.schema.names[:4]] == ["007", "1e400", "1", 0]
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
