@@ -47,12 +47,12 @@ def _line_by_line(path: Path) -> pa.Table:
     records = _records(path)
     next(records, None)
     for fields in records:
-        if len(fields) == len(header) and all(map(_encodable, fields)):
+        if len(fields) == len(header) and all(map(is_utf8, fields)):
             rows.append([*(field or None for field in fields), None])
         elif any("\n" in field for field in fields):
             raise _never_closed(len(rows))
         else:
-            rows.append([*[None] * len(header), _printable(",".join(fields))])
+            rows.append([*[None] * len(header), printable(",".join(fields))])
     columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(header) + 1)]
     return pa.table(
         [*columns[:-1], pa.array(range(len(rows)), pa.int64()), columns[-1]], names=[*header, ROW, UNREADABLE]
@@ -60,7 +60,7 @@ def _line_by_line(path: Path) -> pa.Table:
 
 
 def _header(path: Path) -> list[str]:
-    return [_printable(name) for name in next(_records(path), [])]
+    return [printable(name) for name in next(_records(path), [])]
 
 
 def _records(path: Path) -> Iterator[list[str]]:
@@ -86,9 +86,11 @@ def _never_closed(row: int) -> ValueError:
     return ValueError(f"has a quote that is never closed, in or before row {row}")
 
 
-def _encodable(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text, or a file's name, was UTF-8 where it was read."""
     return text.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The same with a mark for each byte that was not."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

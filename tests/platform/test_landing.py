@@ -1,5 +1,6 @@
 """Landing files: which are taken, which are refused and why, and that their rows come out in the contract's types."""
 
+import csv
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,18 @@ BAD: list[tuple[str, str, str | bytes, str]] = [
     ("a column is missing", "a.csv", "event_id,event_ts\nx,2024-03-12T06:00:00Z\n", "lacks the column value"),
     ("a column in other case", "a.csv", text(LINE.format(1)).replace("value", "VALUE"), "lacks the column value"),
     (
+        "a header that takes in more than Python's longest field",
+        "a.csv",
+        '"' + "x\n" * 100_000,
+        "cannot be read: has a quote that is never closed, in or before row 0",
+    ),
+    (
+        "a name that Spark gives a column of its own",
+        "a.csv",
+        text(header="event_id,event_ts,value,_metadata\n"),
+        "has a column _metadata, as Spark names its own",
+    ),
+    (
         "a column twice",
         "a.csv",
         "event_id,event_ts,value,Value\na,b,c,d\n",
@@ -115,6 +129,15 @@ def test_a_file_that_cannot_be_trusted_is_left_out_with_its_reason(
     put(tmp_path, content, name)
     (found,) = reasons(take(tmp_path))
     assert found.startswith(reason)
+
+
+def test_a_field_that_is_too_long_refuses_its_file(tmp_path: Path) -> None:
+    put(tmp_path, text(LINE.format(1)))
+    longest = csv.field_size_limit(5)
+    try:
+        assert reasons(take(tmp_path)) == ["cannot be read: field larger than field limit (5)"]
+    finally:
+        csv.field_size_limit(longest)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +210,7 @@ def test_a_manifest_is_held_against_its_file(tmp_path: Path, said: dict[str, Any
     assert arrival.rows == (0 if reason else 1)
 
 
-@pytest.mark.parametrize("said", ["{", "[1]", '"x"'])
+@pytest.mark.parametrize("said", ["{", "[1]", '"x"', "[" * 100_000], ids=["cut off", "a list", "a text", "too deep"])
 def test_a_manifest_that_is_none_refuses_its_file(tmp_path: Path, said: str) -> None:
     path = put(tmp_path, text(LINE.format(1)))
     path.with_name("a.csv.manifest.json").write_text(said)
@@ -199,9 +222,10 @@ def test_a_manifest_that_is_none_refuses_its_file(tmp_path: Path, said: str) -> 
     [
         ("value", pa.array([{"a": 1.0}]), "has value as struct<a: double> where the contract says double"),
         ("value", pa.array([[1.0]]), "has value as list<"),
+        ("value", pa.array([1], pa.time64("us")), "has value as time64[us] where the contract says double"),
         ("event_ts", pa.array([datetime(2024, 3, 12)]), "has times without an offset in event_ts and no manifest"),  # noqa: DTZ001
     ],
-    ids=["a struct", "a list", "naive times"],
+    ids=["a struct", "a list", "what Spark cannot read", "naive times"],
 )
 def test_a_column_of_another_kind_is_a_breaking_change(tmp_path: Path, column: str, values: Any, reason: str) -> None:
     columns = {
@@ -213,6 +237,13 @@ def test_a_column_of_another_kind_is_a_breaking_change(tmp_path: Path, column: s
     (tmp_path / "event" / "2024-03-12").mkdir(parents=True)
     pq.write_table(pa.table(columns), tmp_path / "event" / "2024-03-12" / "a.parquet")
     assert reasons(take(tmp_path))[0].startswith(reason)
+
+
+def test_a_file_whose_name_is_not_utf8_is_left_out_under_a_name_that_can_be_printed(tmp_path: Path) -> None:
+    put(tmp_path, text(LINE.format(1)), os.fsdecode(b"caf\xe9.csv"))
+    (refused,) = take(tmp_path).refused
+    assert refused.name == "event/2024-03-12/caf\N{REPLACEMENT CHARACTER}.csv"
+    assert refused.reason == "has a name that is not UTF-8"
 
 
 def test_a_file_of_thousands_of_columns_is_left_out(tmp_path: Path) -> None:
@@ -537,6 +568,56 @@ def test_a_number_with_a_fraction_is_no_whole_number_in_parquet_either(spark: An
     ]
 
 
+KINDS: list[tuple[str, pa.Array, list[Any]]] = [
+    ("n", pa.array([Decimal("12.5"), Decimal("12.0")]), [None, 12]),
+    ("n", pa.array([HOUR.start] * 2), [None, None]),
+    ("n", pa.array([date(2024, 3, 12)] * 2), [None, None]),
+    ("n", pa.array(["7", "7.5"]).dictionary_encode(), [7, None]),
+    ("x", pa.array(["12d", "0x1p3"]), [None, None]),
+    ("x", pa.array(["1.5e1", ".5"]), [15.0, 0.5]),
+    ("x", pa.array([b"1", b"2"]), [None, None]),
+    ("yes", pa.array([0, 1]), [None, None]),
+    ("ts", pa.array([1710223200000, 1710223200]), [None, None]),
+    ("ts", pa.array(["06:00:00Z", "T06:00:00"]), [None, None]),
+    ("ts", pa.array([" 2024-03-12T06:00:00Z", "2024-03-12"]), [datetime(2024, 3, 12, 6), datetime(2024, 3, 11, 23)]),  # noqa: DTZ001
+    ("ts", pa.array([date(2024, 3, 12)] * 2), [datetime(2024, 3, 11, 23)] * 2),  # noqa: DTZ001
+    ("ts", pa.array([True, False]), [None, None]),
+    ("day", pa.array([19794, 19795]), [None, None]),
+]
+
+
+@pytest.mark.spark
+def test_what_is_no_value_of_the_contracts_type_is_not_made_into_one(spark: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "event" / "2024-03-12"
+    folder.mkdir(parents=True)
+    for n, (column, values, _) in enumerate(KINDS):
+        pq.write_table(pa.table({"id": ["a", "b"], column: values}), folder / f"{n:02}.parquet")
+        (folder / f"{n:02}.parquet.manifest.json").write_text('{"time_zone": "Europe/Berlin"}')
+    found = rows_of(spark, tmp_path)
+    wanted = [(column, value, None if value is not None else f"{column}:type") for column, _, w in KINDS for value in w]
+    assert [(column, row[column], row._broken_rule) for (column, *_), row in zip(wanted, found, strict=True)] == wanted
+
+
+@pytest.mark.spark
+def test_an_unknown_column_that_spark_cannot_read_is_read_over_with_a_warning(spark: Any, tmp_path: Path) -> None:
+    moment = datetime(2024, 3, 12)  # noqa: DTZ001
+    more = {
+        "clock": pa.array([1], pa.time64("us")),
+        "half": pa.array([1.0], pa.float32()).cast(pa.float16()),
+        "huge": pa.array([Decimal(1)], pa.decimal256(50, 2)),
+        "inner": pa.array([{"a": [moment]}], pa.struct([("a", pa.list_(pa.timestamp("ns")))])),
+        "name": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16))),
+    }
+    known = {"id": ["a"], "x": [1.5], "ts": pa.array([moment], pa.timestamp("ns", "UTC")), "also": [{"b": 1}]}
+    path = land(tmp_path, events(1))
+    pq.write_table(pa.table(more | known), path)
+    arrival = take(tmp_path, table=WIDE)
+    assert arrival.unknown_columns == ["also", *more]
+    (row,) = rows_of(spark, tmp_path)
+    assert (row["id"], row.x, row.ts, row._broken_rule) == ("a", 1.5, moment, None)
+    assert json.loads(row._raw) == {"id": "a", "x": "1.5", "ts": "2024-03-12 00:00:00", "also": "{1}"}
+
+
 @pytest.mark.spark
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_local_times_are_converted_by_the_manifests_zone(spark: Any, tmp_path: Path, name: str) -> None:
@@ -621,6 +702,14 @@ def test_an_importers_origin_is_kept_and_the_landing_file_known(spark: Any, tmp_
         ("original.csv", 7, "event/2024-03-12/a.parquet", 0),
         ("original.csv", 9, "event/2024-03-12/a.parquet", 1),
     ]
+
+
+@pytest.mark.spark
+def test_an_origin_that_cannot_be_read_is_none(spark: Any, tmp_path: Path) -> None:
+    land(tmp_path, events(3).assign(source_file=["o.csv", "o.csv", None], source_row=["x", "7", "8"]))
+    found = [(row.source_file, row.source_row, row._broken_rule) for row in rows_of(spark, tmp_path, EVENT)]
+    landed = "event/2024-03-12/a.parquet"
+    assert found == [(landed, 0, None), ("o.csv", 7, None), (landed, 2, None)]
 
 
 @pytest.mark.spark
