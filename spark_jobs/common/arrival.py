@@ -126,8 +126,9 @@ def _broken(schema: pa.Schema, casts: dict[str, str]) -> Any:
 
 def _cast(column: Column, schema: pa.Schema, zone: str | None) -> str:
     """SQL that reads one landed column in the contract's type; null where it cannot be read."""
-    kind = _kind(schema.field(column.name).type) if column.name in schema.names else "none"
-    name = _quoted(column.name)
+    if column.name not in schema.names:
+        return f"CAST(NULL AS {column.type})"
+    name, kind = _quoted(column.name), _kind(schema.field(column.name).type)
     plain = f"try_cast({name} AS {column.type})"
     if column.type != "string" and kind not in _READ_FROM.get(column.type, ()):
         return f"CAST(NULL AS {column.type})"

@@ -484,6 +484,7 @@ WIDE = Table(
         Column("yes", "boolean", "", nullable=True),
         Column("day", "date", "", nullable=True),
         Column("tags", "array<string>", "", nullable=True),
+        Column("note", "string", "", nullable=True),
     ),
     whole(),
     landing=True,
