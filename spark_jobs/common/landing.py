@@ -25,7 +25,7 @@ from spark_jobs.common.manifest import not_as_said, overlaps
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.spark_types import as_spark_reads
 from spark_jobs.common.window import Window
-from spark_jobs.common.zone import MANIFEST, Found, Zone, changed, zone_at
+from spark_jobs.common.zone import MANIFEST, Found, Zone, changed, sha256_of, zone_at
 
 # Files are sorted into folders by the UTC date of arrival; a late file may hold rows of up to this long ago.
 LATEST_ARRIVAL = timedelta(days=7)
@@ -197,6 +197,9 @@ class Landing:
                 staged.touch()  # In use again.
             else:
                 pq.write_table(read_csv_texts(path), half)
+                if sha256_of(path) != digest:  # Later runs would find these rows under the bytes of before.
+                    half.unlink()
+                    raise TryAgain(changed(name))
                 half.rename(staged)
             return staged, pq.read_schema(staged)
         schema = pq.read_schema(path)

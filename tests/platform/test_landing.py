@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from expectations.contract import Column, Table, whole
+from spark_jobs.common import landing
 from spark_jobs.common.arrival import read_arrival, valid_rows
 from spark_jobs.common.audit import arrival_rules
 from spark_jobs.common.csv_texts import read_csv_texts
@@ -434,6 +435,25 @@ def test_a_file_that_changes_after_its_inspection_is_noticed(tmp_path: Path, nam
         path.unlink()
     with pytest.raises(TryAgain, match=rf"The landing file event/2024-03-12/{name} changed while it was read"):
         arrival.require_unchanged()
+
+
+def test_a_csv_that_changes_before_it_is_converted_is_not_taken_for_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path, text(LINE.format(1)))
+
+    def overwritten_first(name: Path) -> pa.Table:
+        path.write_text(text(LINE.format(2)))
+        return read_csv_texts(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "read_csv_texts", overwritten_first)
+        with pytest.raises(TryAgain, match=r"a\.csv changed while it was read"):
+            take(tmp_path)
+    assert list((tmp_path / ".staging").iterdir()) == []
+    path.write_text(text(LINE.format(1)))
+    (file,) = take(tmp_path).files
+    assert pq.read_table(file.staged)["event_id"].to_pylist() == ["e1"]
 
 
 def test_what_was_staged_for_runs_of_days_ago_is_removed(tmp_path: Path) -> None:
