@@ -20,8 +20,8 @@ def content_hash(rows: "DataFrame", table: Table) -> str:
 
     judged = [column for column in table.columns if not column.metadata]
     columns = [_hashable(column) for column in judged]
-    # Nulls leave a hash as it is: which columns they are in is one more value.
-    each = F.xxhash64(*columns, F.array(*[F.isnull(f"`{column.name}`") for column in judged]))
+    # A null leaves a hash as it is: in which columns there are nulls is hashed too.
+    each = F.xxhash64(*columns, *[F.isnull(f"`{column.name}`") for column in judged])
     # Two independent sums: a row that changes in step with another cannot hide in both.
     row = rows.select(each.alias("h"), F.xxhash64(each, F.lit(1)).alias("g"))
     # Each in two halves, because a sum of whole hashes overflows, and one of decimals takes longer than all the rest.
