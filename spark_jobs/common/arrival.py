@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 # What a frame carries for the quarantine, beside the contract's columns: a transform never sees it.
 BOOKKEEPING = {"_file": "string", "_row": "bigint", "_raw": "string", "_broken_rule": "string"}
 READABLE = "row:readable"
+_SOURCE_ROW = Column("source_row", "bigint", "")
+_KINDS = {
+    "text": (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+    "time": (pa.types.is_timestamp, pa.types.is_date),
+    "whole": (pa.types.is_integer,),
+    "fraction": (pa.types.is_floating, pa.types.is_decimal),
+    "truth": (pa.types.is_boolean,),
+    "list": (pa.types.is_list, pa.types.is_large_list),
+}
+# Spark would also take a number for a time and a time for a number, in a unit of its own, and stops at other pairs.
+_NUMBER, _TIME, _LIST = {"text", "whole", "fraction", "truth"}, {"text", "time"}, {"text", "list"}
+_READ_FROM = {
+    **dict.fromkeys(("int", "bigint", "double"), _NUMBER),
+    **dict.fromkeys(("timestamp", "date"), _TIME),
+    **dict.fromkeys(("array<string>", "array<double>"), _LIST),
+    "boolean": {"text", "truth"},
+}
+# Spark takes a time without a date for one of today, and numbers as Java writes them (12d, 0x1p3).
+_DATED, _OFFSET, _JAVA_NUMBER = "^ *[0-9]{4}-", "(Z|[+-][0-9]{2}:?[0-9]{2})$", "[0-9.][dDfF] *$|[xX]"
 
 
 def read_arrival(spark: "SparkSession", arrival: Arrival) -> "DataFrame":
@@ -66,11 +85,12 @@ def _read_group(spark: "SparkSession", table: Table, files: list[LandedFile]) ->
     casts = {c.name: _cast(c, schema, zone) for c in table.columns if c.name not in SOURCE_COLUMNS}
     own = [F.expr(sql).alias(name) for name, sql in casts.items()]
     # An importer wrote down where it had a row from; every other row comes from the landing file itself.
-    told = set(SOURCE_COLUMNS) <= set(schema.names)
-    source_file = F.coalesce("source_file", file) if told else file
-    source_row = (
-        F.when(F.col("source_file").isNull(), row).otherwise(F.col("source_row").cast("bigint")) if told else row
-    )
+    if set(SOURCE_COLUMNS) <= set(schema.names):
+        told_file, told_row = F.col("source_file").cast("string"), F.expr(_cast(_SOURCE_ROW, schema, None))
+        told = told_file.isNotNull() & told_row.isNotNull()
+        source_file, source_row = F.when(told, told_file).otherwise(file), F.when(told, told_row).otherwise(row)
+    else:
+        source_file, source_row = file, row
     origin = [source_file.alias("source_file"), source_row.alias("source_row"), file.alias("_file"), row.alias("_row")]
     return raw.select(*own, *origin, _as_read(schema).alias("_raw"), _broken(schema, casts).alias("_broken_rule"))
 
@@ -108,16 +128,29 @@ def _cast(column: Column, schema: pa.Schema, zone: str | None) -> str:
     """SQL that reads one landed column in the contract's type; null where it cannot be read."""
     if column.name not in schema.names:
         return f"CAST(NULL AS {column.type})"
-    name = _quoted(column.name)
+    name, kind = _quoted(column.name), _kind(schema.field(column.name).type)
+    plain = f"try_cast({name} AS {column.type})"
+    if column.type != "string" and kind not in _READ_FROM.get(column.type, ()):
+        return f"CAST(NULL AS {column.type})"
     if column.type == "timestamp":
-        offset = f"CAST({name} AS STRING) RLIKE '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$'"
-        local = f"to_utc_timestamp(try_cast({name} AS TIMESTAMP), {sql_text(zone)})" if zone else "NULL"
-        return f"CASE WHEN typeof({name}) = 'timestamp' OR {offset} THEN try_cast({name} AS TIMESTAMP) ELSE {local} END"
-    if column.type.startswith("array") and pa.types.is_string(schema.field(column.name).type):
+        local = f"to_utc_timestamp({plain}, {sql_text(zone)})" if zone else "NULL"
+        dated, offset = (f"CAST({name} AS STRING) RLIKE '{pattern}'" for pattern in (_DATED, _OFFSET))
+        return (
+            f"CASE WHEN typeof({name}) = 'timestamp' THEN {plain} WHEN NOT {dated} THEN NULL "
+            f"WHEN {offset} THEN {plain} ELSE {local} END"
+        )
+    if column.type.startswith("array") and kind == "text":
         return f"from_json({name}, '{column.type}')"
-    if column.type in ("int", "bigint") and pa.types.is_floating(schema.field(column.name).type):
-        return f"IF({name} = floor({name}), try_cast({name} AS {column.type}), NULL)"
-    return f"try_cast({name} AS {column.type})"
+    if column.type in ("int", "bigint") and kind == "fraction":
+        return f"IF({name} = floor({name}), {plain}, NULL)"
+    if column.type == "double" and kind == "text":
+        return f"IF({name} RLIKE '{_JAVA_NUMBER}', NULL, {plain})"
+    return plain
+
+
+def _kind(found: pa.DataType) -> str:
+    found = found.value_type if pa.types.is_dictionary(found) else found
+    return next((kind for kind, tests in _KINDS.items() if any(test(found) for test in tests)), "other")
 
 
 def _quoted(name: str) -> str:

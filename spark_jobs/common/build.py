@@ -179,7 +179,7 @@ def _replace(work: Work, name: str, scope: str, rows: "DataFrame", onto: int | N
     """Write one table's replacement to the attempt's branch, opened on ``main`` or ``onto``, and note it for the
     receipt.
     """
-    base = work.lake.heads([name])[name]
+    base = work.lake.base(name)
     work.lake.branch(name, work.branch, onto or base)
     written = work.lake.replace(name, work.branch, onto or base, scope, rows, work.properties)
     known = {"base": base, "snapshot": written.snapshot, "branch": work.branch, "scope": scope, "rows": written.rows}

@@ -93,8 +93,16 @@ class Lake:
             f"CREATE TABLE IF NOT EXISTS {name} ({table.ddl()}) USING iceberg {partitioned} "
             f"COMMENT {sql_text(table.meaning)} TBLPROPERTIES ({properties})"
         )
-        if not self._ids(f"SELECT snapshot_id FROM {name}.refs WHERE name = 'main'"):
+        self.base(name)
+
+    def base(self, name: str) -> int:
+        """The snapshot of ``main`` that a build goes on from; where the table's creation was cut off before its empty one,
+        that is made now.
+        """
+        if name not in (heads := self.heads([name])):
             self._spark.table(name).limit(0).writeTo(name).append()
+            heads = self.heads([name])
+        return heads[name]
 
     def heads(self, names: Iterable[str], ref: str = "main") -> dict[str, int]:
         """The snapshot that a ref of each table points to, in one job; a table without the ref is left out."""
@@ -258,9 +266,6 @@ class Lake:
     def _names(self, kind: str, column: str, pipeline: str) -> set[str]:
         found = self._spark.sql(f"SHOW {kind} IN {CATALOG}.{pipeline}").collect()
         return {f"{CATALOG}.{pipeline}.{row[column]}" for row in found}
-
-    def _ids(self, query: str) -> list[int]:
-        return [row[0] for row in self._spark.sql(query).collect()]
 
 
 def _require_unmoved(name: str, heads: Mapping[str, int], branch: str, snapshot: int, base: int) -> None:

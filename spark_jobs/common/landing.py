@@ -4,6 +4,7 @@ A file that cannot be trusted (empty, truncated, other bytes than its manifest s
 out as a whole and named with its reason. Nothing is dropped in silence.
 """
 
+import csv
 import errno
 import hashlib
 import os
@@ -19,28 +20,34 @@ import pyarrow.parquet as pq
 
 from expectations.contract import Table
 from expectations.manifest import manifest_in, tables_in
-from spark_jobs.common.csv_texts import ROW, UNREADABLE, read_csv_texts
+from spark_jobs.common.csv_texts import ROW, UNREADABLE, is_utf8, printable, read_csv_texts
 from spark_jobs.common.manifest import not_as_said, overlaps
 from spark_jobs.common.outcome import TryAgain
+from spark_jobs.common.spark_types import as_spark_reads
 from spark_jobs.common.window import Window
-from spark_jobs.common.zone import MANIFEST, Found, Zone, changed, zone_at
+from spark_jobs.common.zone import MANIFEST, Found, Zone, changed, sha256_of, zone_at
 
 # Files are sorted into folders by the UTC date of arrival; a late file may hold rows of up to this long ago.
 LATEST_ARRIVAL = timedelta(days=7)
 SOURCE_COLUMNS = {"source_file": "string", "source_row": "bigint"}
 _MOST_COLUMNS = 1000
+_HIDDEN = "_metadata"
 _STAGED_FOR_S = 2 * 86400
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show."""
+    """One file that a run takes: where Spark reads it, what its bytes hash to, and by what a later change would show.
+
+    ``schema`` is of what Spark reads, ``columns`` are all that landed.
+    """
 
     name: str
     staged: Path
     rows: int
     sha256: str
     schema: pa.Schema
+    columns: tuple[str, ...]
     time_zone: str | None
     stamp: Hashable
 
@@ -112,7 +119,7 @@ class Landing:
         for found in candidates:
             name = found.name
             if name in growing:
-                arrival.unfinished.append(name)
+                arrival.unfinished.append(printable(name))
                 continue
             taken = self._inspect(found, table, None if by_arrival else window)
             # By arrival, what another day brings is news of that day, though it says the same as a day before.
@@ -124,7 +131,7 @@ class Landing:
             elif taken is not None:
                 arrival.files.append(taken)
         known = {*table.column_names, *SOURCE_COLUMNS, ROW, UNREADABLE}
-        arrival.unknown_columns = sorted({column for file in arrival.files for column in file.schema.names} - known)
+        arrival.unknown_columns = sorted({column for file in arrival.files for column in file.columns} - known)
         return arrival
 
     def _supplied(self, name: str) -> bool:
@@ -150,6 +157,8 @@ class Landing:
         window.
         """
         name = found.name
+        if not is_utf8(name):
+            return RefusedFile(printable(name), "has a name that is not UTF-8")
         if not found.plain:
             return RefusedFile(name, "is not a plain file below the landing folder")
         digest = None
@@ -160,9 +169,9 @@ class Landing:
             path, digest = self._zone.at_hand(found)
             if reason := not_as_said(path, digest, said):
                 return RefusedFile(name, reason, digest)
-            staged = self._staged(name, path, digest, trusted="sha256" in said)
+            staged, landed = self._staged(name, path, digest, trusted="sha256" in said)
             meta = pq.read_metadata(staged)
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        except (pa.ArrowException, csv.Error, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise  # That is no fault of the file.
             return RefusedFile(name, f"cannot be read: {(str(error) or repr(error)).splitlines()[0][:200]}", digest)
@@ -170,14 +179,15 @@ class Landing:
             return RefusedFile(
                 name, f"has {meta.num_rows} rows where its manifest says {said['rows']}", digest, meta.num_rows
             )
-        schema = meta.schema.to_arrow_schema()
-        if reason := _misfit(schema, table, said.get("time_zone")):
+        zone, schema = said.get("time_zone"), meta.schema.to_arrow_schema()
+        if reason := _misfit(landed, table, zone):
             return RefusedFile(name, reason, digest, meta.num_rows)
-        return LandedFile(name, staged, meta.num_rows, digest, schema, said.get("time_zone"), found.stamp)
+        return LandedFile(name, staged, meta.num_rows, digest, schema, tuple(landed.names), zone, found.stamp)
 
-    def _staged(self, name: str, path: Path, digest: str, trusted: bool) -> Path:
+    def _staged(self, name: str, path: Path, digest: str, trusted: bool) -> tuple[Path, pa.Schema]:
         """A Parquet file of a plain name that Spark can read: the file itself under a link, or what was converted from
-        it. Files of the same bytes have one each, for a row is known by it to be of its landing file.
+        it; and the schema of what landed. Files of the same bytes have one each, for a row is known by it to be of its
+        landing file.
         """
         self._staging.mkdir(parents=True, exist_ok=True)
         staged = self._staging / f"{digest}-{hashlib.sha256(name.encode()).hexdigest()[:16]}.parquet"
@@ -187,21 +197,24 @@ class Landing:
                 staged.touch()  # In use again.
             else:
                 pq.write_table(read_csv_texts(path), half)
+                if sha256_of(path) != digest:  # Later runs would find these rows under the bytes of before.
+                    half.unlink()
+                    raise TryAgain(changed(name))
                 half.rename(staged)
-            return staged
+            return staged, pq.read_schema(staged)
         schema = pq.read_schema(path)
         if not trusted:  # Broken pages would show only in the middle of a job.
             for _ in pq.ParquetFile(path).iter_batches():
                 pass
-        # Spark cannot read nanoseconds, which pandas writes by default.
-        if fine := {f.name for f in schema if pa.types.is_timestamp(f.type) and f.type.unit == "ns"}:
-            coarse = [f.with_type(pa.timestamp("us", f.type.tz)) if f.name in fine else f for f in schema]
-            pq.write_table(pq.read_table(path).cast(pa.schema(coarse), safe=False), half)
+        readable = as_spark_reads(schema)
+        if list(readable.values()) != list(schema):
+            rows = pq.ParquetFile(path).read().select(list(readable))
+            pq.write_table(rows.cast(pa.schema(list(readable.values())), safe=False), half)
         else:
             half.unlink(missing_ok=True)
             half.symlink_to(path)
         half.rename(staged)
-        return staged
+        return staged, schema
 
     def _sweep(self) -> None:
         """Remove what was staged for runs of days ago."""
@@ -216,11 +229,14 @@ def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
     if len(own := [name for name in schema.names if name not in (ROW, UNREADABLE)]) > _MOST_COLUMNS:
         return f"has {len(own):,} columns"
     lower = [name.lower() for name in schema.names]
+    if _HIDDEN in lower:
+        return f"has a column {_HIDDEN}, as Spark names its own"
     if twins := sorted({name for name in schema.names if lower.count(name.lower()) > 1}):
         return f"names a column more than once: {', '.join(twins)}"
     needed = [column.name for column in table.columns if not column.nullable and column.name not in SOURCE_COLUMNS]
     if missing := [name for name in needed if name not in schema.names]:
         return f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+    read = {field.name for field in as_spark_reads(schema).values()}
     for column in table.columns:
         if column.name in schema.names:
             found = schema.field(column.name).type
@@ -230,7 +246,7 @@ def _misfit(schema: pa.Schema, table: Table, zone: str | None) -> str | None:
                 if column.type.startswith("array")
                 else not pa.types.is_nested(found)
             )
-            if not readable:
+            if not readable or column.name not in read:
                 return f"has {column.name} as {found} where the contract says {column.type}"
             if column.type == "timestamp" and pa.types.is_timestamp(found) and found.tz is None and zone is None:
                 return f"has times without an offset in {column.name} and no manifest that names their time zone"

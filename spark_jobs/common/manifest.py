@@ -18,7 +18,7 @@ def not_as_said(path: Path, digest: str, said: dict[str, Any]) -> str | None:
         return "has other bytes than its manifest says (sha256 differs)"
     if "time_zone" in said and said["time_zone"] not in _time_zones():
         return f"names the unknown time zone {said['time_zone']!r} in its manifest"
-    if path.suffix == ".csv" and not {"rows", "sha256"} & set(said) and _last_byte(path) not in b"\r\n":
+    if path.suffix == ".csv" and not {"rows", "sha256"} & set(said) and last_byte(path) not in b"\r\n":
         return "ends in the middle of a line, and no manifest says how many rows it has"
     return None
 
@@ -34,7 +34,8 @@ def overlaps(said: dict[str, Any], window: Window) -> bool:
     return start < window.end and end >= window.start
 
 
-def _last_byte(path: Path) -> bytes:
+def last_byte(path: Path) -> bytes:
+    """What a file that is not empty ends with."""
     with path.open("rb") as stream:
         stream.seek(-1, os.SEEK_END)
         return stream.read(1)

@@ -18,8 +18,10 @@ def content_hash(rows: "DataFrame", table: Table) -> str:
     """A hash of the rows that does not depend on their order; columns about the run take no part."""
     from pyspark.sql import functions as F
 
-    columns = [_hashable(column) for column in table.columns if not column.metadata]
-    each = F.xxhash64(*columns)
+    judged = [column for column in table.columns if not column.metadata]
+    columns = [_hashable(column) for column in judged]
+    # A null leaves a hash as it is: in which columns there are nulls is hashed too.
+    each = F.xxhash64(*columns, *[F.isnull(f"`{column.name}`") for column in judged])
     # Two independent sums: a row that changes in step with another cannot hide in both.
     row = rows.select(each.alias("h"), F.xxhash64(each, F.lit(1)).alias("g"))
     # Each in two halves, because a sum of whole hashes overflows, and one of decimals takes longer than all the rest.

@@ -35,6 +35,12 @@ def changed(name: str) -> str:
     return f"The landing file {name} changed while it was read; build the stage again."
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 class Zone(Protocol):
     """What a run asks of a landing zone."""
 
@@ -100,8 +106,7 @@ class Folder:
 
     def at_hand(self, found: Found) -> tuple[Path, str]:
         path = self._root / found.name
-        with path.open("rb") as stream:
-            return path, hashlib.file_digest(stream, "sha256").hexdigest()
+        return path, sha256_of(path)
 
     def size(self) -> int:
         total = 0

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
-from expectations.contract import WARNING, Column, Rule, Table, keys
+from expectations.contract import WARNING, Column, Rule, Table, keys, whole
 from spark_jobs.common.lake import WriteDisturbed
 from spark_jobs.common.ledger import Ledger, Run
 from spark_jobs.common.outcome import Blocked, Settled, TryAgain
+from spark_jobs.common.receipt import content_hash
 from spark_jobs.common.refused import in_quarantine
 from spark_jobs.common.release import release
 from spark_jobs.common.stage import FromRun, Landed, Quarantined, Released, Stage, Write
@@ -133,6 +134,33 @@ def test_a_rerun_gives_the_same_rows_and_hash_and_its_own_snapshot(world: World)
     land(world.root, rows.assign(value=4.0))
     changed = world.build(world.clean, world.open())
     assert changed["tables"][world.table("clean")]["content_hash"] != entries[0]["content_hash"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "same"),
+    [
+        ([("b", "c"), ("x", None)], True),
+        ([(None, "x"), ("b", "c")], False),
+        ([("x", ""), ("b", "c")], False),
+        ([("x", None), ("c", "b")], False),
+    ],
+)
+def test_the_content_hash_is_of_the_values_in_their_columns_in_any_order(
+    spark: Any, rows: list[tuple[str | None, ...]], same: bool
+) -> None:
+    columns = tuple(Column(name, "string", "", nullable=True) for name in ("one", "two"))
+    table = Table("toy", "pair", "Pairs.", (), columns, whole())
+    first = [("x", None), ("b", "c")]
+    one, other = (content_hash(spark.createDataFrame(each, table.ddl()), table) for each in (first, rows))
+    assert (one == other) is same
+
+
+def test_a_table_whose_creation_was_cut_off_is_built(world: World) -> None:
+    world.spark.sql(f"CREATE NAMESPACE IF NOT EXISTS lake.{world.slug}")
+    world.spark.sql(f"CREATE TABLE {world.table('clean')} ({contracts(world.slug)[1].ddl()}) USING iceberg")
+    land(world.root, events(10))
+    world.publish()
+    assert world.on_main() == 10
 
 
 def test_a_rerun_replaces_its_window_and_nothing_else(short: World) -> None:

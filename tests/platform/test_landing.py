@@ -1,5 +1,6 @@
 """Landing files: which are taken, which are refused and why, and that their rows come out in the contract's types."""
 
+import csv
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from expectations.contract import Column, Table, whole
+from spark_jobs.common import landing
 from spark_jobs.common.arrival import read_arrival, valid_rows
 from spark_jobs.common.audit import arrival_rules
+from spark_jobs.common.csv_texts import read_csv_texts
 from spark_jobs.common.landing import Arrival, Landing
 from spark_jobs.common.outcome import TryAgain
 from spark_jobs.common.window import Window
@@ -78,8 +82,38 @@ BAD: list[tuple[str, str, str | bytes, str]] = [
         text('"e1,2024\n', *map(LINE.format, range(9))),
         "cannot be read: has a quote",
     ),
+    (
+        "a quote in the last column that is never closed",
+        "a.csv",
+        text(LINE.format(0), 'e1,2024-03-12T06:01:00Z,"1\n', *map(LINE.format, range(9))),
+        "cannot be read: has a quote that is never closed, in or before row 1",
+    ),
+    (
+        "the same behind a line that is no row",
+        "a.csv",
+        text("e0\n", 'e1,2024-03-12T06:01:00Z,"1\n', *map(LINE.format, range(9))),
+        "cannot be read: has a quote that is never closed, in or before row 1",
+    ),
+    (
+        "a quote in the header that is never closed",
+        "a.csv",
+        text(*map(LINE.format, range(9)), header='event_id,event_ts,value,"more\n'),
+        "cannot be read: has a quote that is never closed, in or before row 0",
+    ),
     ("a column is missing", "a.csv", "event_id,event_ts\nx,2024-03-12T06:00:00Z\n", "lacks the column value"),
     ("a column in other case", "a.csv", text(LINE.format(1)).replace("value", "VALUE"), "lacks the column value"),
+    (
+        "a header that takes in more than Python's longest field",
+        "a.csv",
+        '"' + "x\n" * 100_000,
+        "cannot be read: has a quote that is never closed, in or before row 0",
+    ),
+    (
+        "a name that Spark gives a column of its own",
+        "a.csv",
+        text(header="event_id,event_ts,value,_metadata\n"),
+        "has a column _metadata, as Spark names its own",
+    ),
     (
         "a column twice",
         "a.csv",
@@ -96,6 +130,39 @@ def test_a_file_that_cannot_be_trusted_is_left_out_with_its_reason(
     put(tmp_path, content, name)
     (found,) = reasons(take(tmp_path))
     assert found.startswith(reason)
+
+
+def test_a_field_that_is_too_long_refuses_its_file(tmp_path: Path) -> None:
+    put(tmp_path, text(LINE.format(1)))
+    longest = csv.field_size_limit(5)
+    try:
+        assert reasons(take(tmp_path)) == ["cannot be read: field larger than field limit (5)"]
+    finally:
+        csv.field_size_limit(longest)
+
+
+@pytest.mark.parametrize(
+    ("content", "last"),
+    [
+        ('e0,2024-03-12T06:00:00Z,"1\n2"\n', "1\n2"),
+        ('e0,2024-03-12T06:00:00Z,"1""\n"\n', '1"\n'),
+        ('e0,2024-03-12T06:00:00Z,"1"2\n', "12"),
+        ('e0,2024-03-12T06:00:00Z,1"\n', '1"'),
+        ('e0,2024-03-12T06:00:00Z,"1"', "1"),
+    ],
+)
+def test_a_quote_that_is_closed_or_is_none_is_no_reason(tmp_path: Path, content: str, last: str) -> None:
+    for before in ("", "x\n"):
+        rows = read_csv_texts(put(tmp_path, text(before, content)))
+        assert rows["value"][-1].as_py() == last
+
+
+@pytest.mark.parametrize("after", ["", "x\n"], ids=["all rows", "a line that is no row"])
+@pytest.mark.parametrize("empty", ["\n", "\r\n\n"])
+def test_behind_empty_lines_every_field_is_text_too(tmp_path: Path, empty: str, after: str) -> None:
+    rows = read_csv_texts(put(tmp_path, text("007,1e400,1\n", after, header=empty + HEADER)))
+    assert rows.schema.names[:3] == HEADER.strip().split(",")
+    assert [rows[name][0].as_py() for name in rows.schema.names[:4]] == ["007", "1e400", "1", 0]
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
@@ -144,7 +211,7 @@ def test_a_manifest_is_held_against_its_file(tmp_path: Path, said: dict[str, Any
     assert arrival.rows == (0 if reason else 1)
 
 
-@pytest.mark.parametrize("said", ["{", "[1]", '"x"'])
+@pytest.mark.parametrize("said", ["{", "[1]", '"x"', "[" * 100_000], ids=["cut off", "a list", "a text", "too deep"])
 def test_a_manifest_that_is_none_refuses_its_file(tmp_path: Path, said: str) -> None:
     path = put(tmp_path, text(LINE.format(1)))
     path.with_name("a.csv.manifest.json").write_text(said)
@@ -156,9 +223,10 @@ def test_a_manifest_that_is_none_refuses_its_file(tmp_path: Path, said: str) -> 
     [
         ("value", pa.array([{"a": 1.0}]), "has value as struct<a: double> where the contract says double"),
         ("value", pa.array([[1.0]]), "has value as list<"),
+        ("value", pa.array([1], pa.time64("us")), "has value as time64[us] where the contract says double"),
         ("event_ts", pa.array([datetime(2024, 3, 12)]), "has times without an offset in event_ts and no manifest"),  # noqa: DTZ001
     ],
-    ids=["a struct", "a list", "naive times"],
+    ids=["a struct", "a list", "what Spark cannot read", "naive times"],
 )
 def test_a_column_of_another_kind_is_a_breaking_change(tmp_path: Path, column: str, values: Any, reason: str) -> None:
     columns = {
@@ -170,6 +238,13 @@ def test_a_column_of_another_kind_is_a_breaking_change(tmp_path: Path, column: s
     (tmp_path / "event" / "2024-03-12").mkdir(parents=True)
     pq.write_table(pa.table(columns), tmp_path / "event" / "2024-03-12" / "a.parquet")
     assert reasons(take(tmp_path))[0].startswith(reason)
+
+
+def test_a_file_whose_name_is_not_utf8_is_left_out_under_a_name_that_can_be_printed(tmp_path: Path) -> None:
+    put(tmp_path, text(LINE.format(1)), os.fsdecode(b"caf\xe9.csv"))
+    (refused,) = take(tmp_path).refused
+    assert refused.name == "event/2024-03-12/caf\N{REPLACEMENT CHARACTER}.csv"
+    assert refused.reason == "has a name that is not UTF-8"
 
 
 def test_a_file_of_thousands_of_columns_is_left_out(tmp_path: Path) -> None:
@@ -364,6 +439,25 @@ def test_a_file_that_changes_after_its_inspection_is_noticed(tmp_path: Path, nam
         arrival.require_unchanged()
 
 
+def test_a_csv_that_changes_before_it_is_converted_is_not_taken_for_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path, text(LINE.format(1)))
+
+    def overwritten_first(name: Path) -> pa.Table:
+        path.write_text(text(LINE.format(2)))
+        return read_csv_texts(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(landing, "read_csv_texts", overwritten_first)
+        with pytest.raises(TryAgain, match=r"a\.csv changed while it was read"):
+            take(tmp_path)
+    assert list((tmp_path / ".staging").iterdir()) == []
+    path.write_text(text(LINE.format(1)))
+    (file,) = take(tmp_path).files
+    assert pq.read_table(file.staged)["event_id"].to_pylist() == ["e1"]
+
+
 def test_what_was_staged_for_runs_of_days_ago_is_removed(tmp_path: Path) -> None:
     put(tmp_path, text(LINE.format(1)))
     take(tmp_path)
@@ -412,6 +506,7 @@ WIDE = Table(
         Column("yes", "boolean", "", nullable=True),
         Column("day", "date", "", nullable=True),
         Column("tags", "array<string>", "", nullable=True),
+        Column("note", "string", "", nullable=True),
     ),
     whole(),
     landing=True,
@@ -494,6 +589,56 @@ def test_a_number_with_a_fraction_is_no_whole_number_in_parquet_either(spark: An
         (None, None),
         (None, "n:type"),
     ]
+
+
+KINDS: list[tuple[str, pa.Array, list[Any]]] = [
+    ("n", pa.array([Decimal("12.5"), Decimal("12.0")]), [None, 12]),
+    ("n", pa.array([HOUR.start] * 2), [None, None]),
+    ("n", pa.array([date(2024, 3, 12)] * 2), [None, None]),
+    ("n", pa.array(["7", "7.5"]).dictionary_encode(), [7, None]),
+    ("x", pa.array(["12d", "0x1p3"]), [None, None]),
+    ("x", pa.array(["1.5e1", ".5"]), [15.0, 0.5]),
+    ("x", pa.array([b"1", b"2"]), [None, None]),
+    ("yes", pa.array([0, 1]), [None, None]),
+    ("ts", pa.array([1710223200000, 1710223200]), [None, None]),
+    ("ts", pa.array(["06:00:00Z", "T06:00:00"]), [None, None]),
+    ("ts", pa.array([" 2024-03-12T06:00:00Z", "2024-03-12"]), [datetime(2024, 3, 12, 6), datetime(2024, 3, 11, 23)]),  # noqa: DTZ001
+    ("ts", pa.array([date(2024, 3, 12)] * 2), [datetime(2024, 3, 11, 23)] * 2),  # noqa: DTZ001
+    ("ts", pa.array([True, False]), [None, None]),
+    ("day", pa.array([19794, 19795]), [None, None]),
+]
+
+
+@pytest.mark.spark
+def test_what_is_no_value_of_the_contracts_type_is_not_made_into_one(spark: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "event" / "2024-03-12"
+    folder.mkdir(parents=True)
+    for n, (column, values, _) in enumerate(KINDS):
+        pq.write_table(pa.table({"id": ["a", "b"], column: values}), folder / f"{n:02}.parquet")
+        (folder / f"{n:02}.parquet.manifest.json").write_text('{"time_zone": "Europe/Berlin"}')
+    found = rows_of(spark, tmp_path)
+    wanted = [(column, value, None if value is not None else f"{column}:type") for column, _, w in KINDS for value in w]
+    assert [(column, row[column], row._broken_rule) for (column, *_), row in zip(wanted, found, strict=True)] == wanted
+
+
+@pytest.mark.spark
+def test_an_unknown_column_that_spark_cannot_read_is_read_over_with_a_warning(spark: Any, tmp_path: Path) -> None:
+    moment = datetime(2024, 3, 12)  # noqa: DTZ001
+    more = {
+        "clock": pa.array([1], pa.time64("us")),
+        "half": pa.array([1.0], pa.float32()).cast(pa.float16()),
+        "huge": pa.array([Decimal(1)], pa.decimal256(50, 2)),
+        "inner": pa.array([{"a": [moment]}], pa.struct([("a", pa.list_(pa.timestamp("ns")))])),
+        "name": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16))),
+    }
+    known = {"id": ["a"], "x": [1.5], "ts": pa.array([moment], pa.timestamp("ns", "UTC")), "also": [{"b": 1}]}
+    path = land(tmp_path, events(1))
+    pq.write_table(pa.table(more | known), path)
+    arrival = take(tmp_path, table=WIDE)
+    assert arrival.unknown_columns == ["also", *more]
+    (row,) = rows_of(spark, tmp_path)
+    assert (row["id"], row.x, row.ts, row._broken_rule) == ("a", 1.5, moment, None)
+    assert json.loads(row._raw) == {"id": "a", "x": "1.5", "ts": "2024-03-12 00:00:00", "also": "{1}"}
 
 
 @pytest.mark.spark
@@ -580,6 +725,14 @@ def test_an_importers_origin_is_kept_and_the_landing_file_known(spark: Any, tmp_
         ("original.csv", 7, "event/2024-03-12/a.parquet", 0),
         ("original.csv", 9, "event/2024-03-12/a.parquet", 1),
     ]
+
+
+@pytest.mark.spark
+def test_an_origin_that_cannot_be_read_is_none(spark: Any, tmp_path: Path) -> None:
+    land(tmp_path, events(3).assign(source_file=["o.csv", "o.csv", None], source_row=["x", "7", "8"]))
+    found = [(row.source_file, row.source_row, row._broken_rule) for row in rows_of(spark, tmp_path, EVENT)]
+    landed = "event/2024-03-12/a.parquet"
+    assert found == [(landed, 0, None), ("o.csv", 7, None), (landed, 2, None)]
 
 
 @pytest.mark.spark
