@@ -145,6 +145,9 @@ def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series,
     # A start before the stop belongs to another pass of the same run number (repeated rows): not this departure.
     departure = started.where(~(started < rows.stop_timestamp)).fillna(rows.stop_timestamp + dwell)
     station = optional(rows, "parent_station").fillna(rows.stop_id)
+    rows["corridor_group"] = rows.route_id.map(groups)
+    # A train that shows another line on its way is still one run, and so is matched in one group.
+    of_run = rows.groupby("run_id")[["corridor_group", "direction_id"]].agg(_most_frequent)
     return pd.DataFrame(
         {
             "visit_id": [f"{day.date:%Y%m%d}-{row}" for row in rows.source_row],
@@ -152,8 +155,8 @@ def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series,
             "run_id": rows.run_id,
             "train_number": None,
             "line_id": rows.route_id,
-            "corridor_group": rows.route_id.map(groups),
-            "direction_id": rows.direction_id.astype(int),
+            "corridor_group": rows.run_id.map(of_run.corridor_group),
+            "direction_id": rows.run_id.map(of_run.direction_id).astype(int),
             "stop_id": rows.stop_id,
             "station_id": station.astype(str),
             "visit_seq": rows.groupby("run_id").cumcount(),
@@ -211,6 +214,11 @@ def _hashed(names: pd.Series, salt: bytes) -> pd.Series:
     """Opaque names without prefix or order: a trip id such as ADDED-… would tell the matcher something."""
     opaque = {name: hashlib.sha256(salt + name.encode()).hexdigest()[:16] for name in names.unique()}
     return names.map(opaque)
+
+
+def _most_frequent(values: pd.Series) -> object:
+    """The value that most rows have, the smallest of those that are as frequent."""
+    return values.mode().iloc[0]
 
 
 def _instant(seconds: pd.Series) -> pd.Series:

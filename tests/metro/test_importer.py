@@ -168,6 +168,16 @@ def test_the_corridor_group_is_the_route_unless_told(tmp_path):
     assert set(table(landing, "observed_visit").corridor_group) == {"Kenmore"}
 
 
+def test_a_run_is_in_one_corridor_group_and_direction_and_its_lines_stay_as_landed(tmp_path):
+    lines = ["Green-C", "Green-C", "Green-B", "Green-B", "Green-D"]
+    observed = OBSERVED.assign(trip_id=["a", "a", "a", "a", "b"], route_id=lines, direction_id=[1, 0, 1, 1, 0])
+    visits = table(load(tmp_path, observed, extra=("--corridor", "Green-D=D")), "observed_visit")
+    visits = visits.sort_values("source_row")
+    assert visits.line_id.tolist() == lines
+    assert visits.corridor_group.tolist() == ["Green-B"] * 4 + ["D"]  # of two as frequent, the smallest
+    assert visits.direction_id.tolist() == [1, 1, 1, 1, 0]
+
+
 def test_the_plan_brings_its_own_time_zone(tmp_path):
     assert table(load(tmp_path), "routes").agency_timezone.tolist() == ["America/New_York"]
 

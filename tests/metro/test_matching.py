@@ -112,6 +112,19 @@ def test_a_matched_visit_carries_its_plan_and_its_deviation(spark: SparkSession)
     ) == [("r", "t", "Scheduled", 3)]
 
 
+def test_a_run_is_matched_in_the_group_and_direction_of_most_of_its_visits(spark: SparkSession) -> None:
+    mixed = run("r", "07:00")
+    mixed[2] |= {"line_id": "0", "corridor_group": "0", "direction_id": 1}
+    built = build(spark, mixed, trip("t", "07:00"))
+    for name in ("trips_performed", "match_state"):
+        assert listed(built[name], "corridor_group", "direction_id") == [("1", 0)]
+    assert listed(built["stop_visits"], "planned_trip_id", "corridor_group", "line_id") == [
+        ("t", "1", "0"),
+        ("t", "1", "1"),
+        ("t", "1", "1"),
+    ]
+
+
 def test_headways_stand_beside_those_of_the_plan(spark: SparkSession) -> None:
     built = build(spark, [*run("r1", "07:00"), *run("r2", "07:10", 60)], [*trip("t1", "07:00"), *trip("t2", "07:10")])
     assert listed(built["stop_visits"].where("stop_id = 'Y'"), "run_id", "headway_s", "planned_headway_s") == [
