@@ -34,7 +34,9 @@ def measure(settings: Settings) -> Path:
         api.unpause_when_read(LIVE_DAG, NIGHTLY_DAG)
         root = int((settings.run / "supervisord.pid").read_text())
         # A server compiles what its windows run: each is quicker than the one before, until it is like those of the days that follow.
-        for number, name in enumerate(("first live window (tables are made)", "second live window", "third live window")):
+        for number, name in enumerate(
+            ("first live window (tables are made)", "second live window", "third live window")
+        ):
             start = FIRST_WINDOW + number * WINDOW
             conf = {"window_start": start.isoformat(), "window_end": (start + WINDOW).isoformat()}
             _report(settings, api, name, LIVE_WITHIN_S, *_follow(api, api.trigger(LIVE_DAG, conf), root))

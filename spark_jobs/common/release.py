@@ -61,7 +61,9 @@ def finish_interrupted(spark: "SparkSession", ledger: Ledger, attempt: Attempt) 
         other, every = ledger.run(key), ledger.receipts(key, also_superseded=True)
         heads = lake.heads(name for receipt in every for name in receipt.snapshots)
         # Where an earlier release of the same run ended, `main` was moved by that one.
-        told = {pair for release in ledger.releases(other.pipeline, other.tier, key) for pair in release.snapshots.items()}
+        told = {
+            pair for release in ledger.releases(other.pipeline, other.tier, key) for pair in release.snapshots.items()
+        }
         written = {pair for receipt in every for pair in receipt.snapshots.items()}
         if not (heads.items() & written) - told:
             continue
