@@ -222,7 +222,7 @@ def _most_frequent(values: pd.Series) -> object:
 
 
 def _instant(seconds: pd.Series) -> pd.Series:
-    return pd.to_datetime(seconds, unit="s", utc=True)
+    return pd.to_datetime(seconds, unit="s", utc=True).dt.round("us")
 
 
 def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:

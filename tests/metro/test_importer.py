@@ -83,6 +83,12 @@ def test_a_departure_is_the_start_towards_the_next_stop_else_stop_and_dwell_else
     assert [int(seen.timestamp()) for seen in visits.departure_ts] == expected
 
 
+def test_times_below_a_second_are_kept_to_the_microsecond(tmp_path):
+    observed = OBSERVED.assign(stop_timestamp=OBSERVED.stop_timestamp + 0.1234567)
+    visits = table(load(tmp_path, observed), "observed_visit").sort_values("source_row")
+    assert visits.arrival_ts.iloc[0] == pd.Timestamp(NINE, unit="s", tz="UTC") + pd.Timedelta(microseconds=123_457)
+
+
 def test_a_start_towards_the_next_stop_before_the_stop_itself_is_no_departure(tmp_path):
     observed = OBSERVED.assign(move_timestamp=[None, NINE - 5, None, None, None])
     visits = table(load(tmp_path, observed), "observed_visit").sort_values("source_row")
