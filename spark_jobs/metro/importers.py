@@ -24,6 +24,7 @@ from expectations.contract import Table
 from expectations.manifest import list_tables, write_manifest
 from expectations.metro import LANDING, observed_visit
 from spark_jobs.metro import gtfs
+from spark_jobs.metro.import_files import read_table, require_filled
 from spark_jobs.metro.import_options import DAY_OPENS, add_corridor, corridor_groups, optional, time_zone
 
 TABLES: dict[str, Table] = {table.name: table for table in LANDING}
@@ -31,8 +32,6 @@ ORIGIN = ["source_file", "source_row"]
 OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
 OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
 PLANNED_KEYS = ("trip_id", "stop_id", "arrival_time", "route_id", "direction_id")
-NUMBERS = ("stop_sequence", "direction_id", "move_timestamp", "stop_timestamp", "dwell_time_seconds", "arrival_time")
-TEXTS = ("run_key", "trip_id", "stop_id", "route_id", "parent_station", "vehicle_id", "vehicle_consist")
 ANSWERS = (
     "trip_id",
     "start_time",
@@ -86,11 +85,13 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     identity = next((name for name in ("run_key", "trip_id") if name in observed), None)
     if identity is None:
         raise ValueError(f"{args.observed.name} has neither run_key nor trip_id, so runs cannot be told apart.")
-    _require_filled(observed, identity, args.observed)
+    require_filled(observed, identity, args.observed)
     day = ImportedDay(_single_date(observed, args.observed), time_zone(args.timezone))
     groups = corridor_groups({*observed.route_id, *planned.route_id}, args.corridor)
     salt = secrets.token_bytes(16) if args.seed is None else str(args.seed).encode()
     visits = observed_visits(observed, day, groups, salt)
+    if visits[["arrival_ts", "departure_ts"]].isna().all(axis=None):
+        raise ValueError(f"{args.observed.name} has no row with a time: {' and '.join(OBSERVED_TIMES)} are empty.")
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
     for name, frame in tables.items():
         _write(frame, TABLES[name], args.landing, day)
@@ -98,46 +99,9 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     _write_truth(observed, visits, args.truth or args.landing / "_truth")
 
 
-def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()) -> pd.DataFrame:
-    """One Parquet or CSV file with at least these columns, the keys filled, numbers as numbers and ids as text; each row with
-    its origin.
-    """
-    frame = _read(path)
-    missing = [column for column in (*keys, *nullable) if column not in frame]
-    if missing:
-        raise ValueError(f"{path.name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-    if frame.empty:
-        raise ValueError(f"{path.name} has no rows.")
-    for column in keys:
-        _require_filled(frame, column, path)
-    for column in set(NUMBERS) & set(frame):
-        try:
-            frame[column] = pd.to_numeric(frame[column])
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path.name} has a {column} that is not a number: {error}.") from error
-    texts = {column: "str" for column in TEXTS if column in keys}
-    return frame.astype(texts).reset_index(drop=True).assign(source_file=path.name, source_row=range(len(frame)))
-
-
-def _require_filled(frame: pd.DataFrame, column: str, path: Path) -> None:
-    if empty := int(frame[column].isna().sum()):
-        raise ValueError(f"{path.name} has {empty} rows without a {column}.")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=dict.fromkeys(TEXTS, "str"))
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist.") from error
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise ValueError(f"{path.name} cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from error
-
-
 def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series, salt: bytes) -> pd.DataFrame:
     """Rows of observed_visit. Departure: start towards the next stop, else stop + dwell, else the stop."""
-    run_id = observed.run_key.astype(str) if "run_key" in observed else _hashed(observed.trip_id.astype(str), salt)
+    run_id = observed.run_key if "run_key" in observed else _hashed(observed.trip_id, salt)
     rows = observed.assign(run_id=run_id, seen=observed.stop_timestamp.fillna(observed.move_timestamp))
     rows = rows.sort_values(["run_id", "stop_sequence", "seen", "source_row"], kind="stable").reset_index(drop=True)
     started = rows.groupby("run_id").move_timestamp.shift(-1)
@@ -226,13 +190,15 @@ def _instant(seconds: pd.Series) -> pd.Series:
 
 
 def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:
-    dates = observed.service_date.astype(str).unique()
+    dates = observed.service_date.unique()
     if len(dates) != 1:
         raise ValueError(f"{path.name} has {len(dates)} service dates, and one import takes one.")
     try:
-        return pd.Timestamp(dates[0])
+        return pd.Timestamp(datetime.fromisoformat(dates[0]).date())
     except ValueError as error:
-        raise ValueError(f"{path.name} has a service_date that is not a date: {dates[0]!r}.") from error
+        raise ValueError(
+            f"{path.name} has a service_date that is not a date, such as 20240207: {dates[0]!r}."
+        ) from error
 
 
 def _write(frame: pd.DataFrame, table: Table, landing: Path, day: ImportedDay) -> None:

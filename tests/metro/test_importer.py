@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -207,6 +208,48 @@ def test_csv_gives_the_same_visits_as_parquet(tmp_path):
     pd.testing.assert_frame_equal(csv, parquet)
 
 
+@pytest.mark.parametrize("kind", ["str", "int64", "float64", "category"])
+@pytest.mark.parametrize(
+    "column", ["trip_id", "stop_id", "route_id", "vehicle_id", "vehicle_consist", "parent_station"]
+)
+def test_ids_of_any_type_are_the_same_text(tmp_path, column, kind):
+    observed, planned = (side.assign(stop_id="7", trip_id="7", route_id="7") for side in (OBSERVED, PLANNED))
+    observed, planned = (side.assign(**{column: "7"}).astype({column: kind}) for side in (observed, planned))
+    landing = load(tmp_path, observed, planned)
+    truth = pd.read_parquet(landing / "_truth" / "observed_visit.parquet")
+    visits, trips, stops = (table(landing, name) for name in ("observed_visit", "trips", "stops"))
+    found = {"trip_id": [*truth.trip_id, *trips.trip_id], "stop_id": [*visits.stop_id, *stops.stop_id]}
+    found |= {"route_id": [*visits.line_id, *trips.route_id], "parent_station": [*visits.station_id]}
+    assert set(found.get(column, visits.get(column))) == {"7"}
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, ""])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_id_that_is_not_given_is_null_and_the_others_stay_whole_numbers(tmp_path, nothing, suffix):
+    given = [nothing, 3.0, 3.0, 3.0, 3.0] if nothing is np.nan and suffix == "parquet" else [nothing, *"3333"]
+    observed = OBSERVED.assign(vehicle_id=given, parent_station=given)
+    visits = table(load(tmp_path, observed, suffix=suffix), "observed_visit").sort_values("source_row")
+    assert visits.vehicle_id.tolist() == [None, *"3333"]
+    assert visits.station_id.tolist() == ["s1", *"3333"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_id_may_read_like_a_missing_value_and_a_number_may_be_told_missing(tmp_path, suffix):
+    names = ["NA", "None", "null", "nan", "N/A"]
+    times = ["NA", "", NINE, "NaN", "null"]
+    observed = OBSERVED.assign(stop_id=names, vehicle_id=names, stop_timestamp=[str(time) for time in times])
+    visits = table(load(tmp_path, observed, suffix=suffix), "observed_visit").sort_values("source_row")
+    assert visits.stop_id.tolist() == visits.vehicle_id.tolist() == names
+    assert visits.arrival_ts.notna().tolist() == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("written", [20240207, 20240207.0, "20240207", "2024-02-07", pd.Timestamp("2024-02-07")])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_service_date_is_eight_digits_or_iso(tmp_path, written, suffix):
+    visits = table(load(tmp_path, OBSERVED.assign(service_date=written), suffix=suffix), "observed_visit")
+    assert {str(day) for day in visits.service_date} == {"2024-02-07"}
+
+
 @pytest.mark.parametrize(
     ("observed", "planned", "extra", "sentence"),
     [
@@ -222,7 +265,36 @@ def test_csv_gives_the_same_visits_as_parquet(tmp_path):
         (OBSERVED, PLANNED.assign(arrival_time=None), (), "has 3 rows without a arrival_time"),
         (OBSERVED.assign(trip_id=["55", None, "55", None, "55"]), PLANNED, (), "has 2 rows without a trip_id"),
         (OBSERVED.assign(stop_timestamp="noon"), PLANNED, (), "has a stop_timestamp that is not a number"),
+        (OBSERVED.assign(trip_id=["55", "", "55", "", "55"]), PLANNED, (), "has 2 rows without a trip_id"),
+        (
+            OBSERVED.assign(stop_timestamp=pd.Timestamp(NINE, unit="s")),
+            PLANNED,
+            (),
+            "not a number of seconds since 1970",
+        ),
+        (OBSERVED.assign(stop_timestamp=NINE * 1000), PLANNED, (), "not a number of seconds since 1970: 1707314400000"),
+        (OBSERVED.assign(move_timestamp=np.inf), PLANNED, (), "not a number of seconds since 1970: inf"),
+        (OBSERVED.assign(dwell_time_seconds=np.inf), PLANNED, (), "not a number of seconds within a week: inf"),
+        (
+            OBSERVED,
+            PLANNED.assign(arrival_time=np.inf),
+            (),
+            "not a number of seconds after midnight, within a week: inf",
+        ),
+        (
+            OBSERVED.assign(move_timestamp=None, stop_timestamp=None),
+            PLANNED,
+            (),
+            r"^observed.parquet has no row with a time: move_timestamp and stop_timestamp are empty\.$",
+        ),
+        (
+            OBSERVED.assign(direction_id=0.5),
+            PLANNED,
+            (),
+            r"^observed.parquet has a direction_id that is not 0 or 1: 0.5\.$",
+        ),
         (OBSERVED.assign(service_date=[1, 2, 3, 4, 5]), PLANNED, (), "has 5 service dates"),
+        (OBSERVED.assign(service_date=240207), PLANNED, (), "not a date, such as 20240207: '240207'"),
         (OBSERVED, PLANNED, ("--timezone", "Mars/Olympus"), "'Mars/Olympus' is not a time zone"),
         (OBSERVED, PLANNED, ("--corridor", "Green-B"), "takes ROUTE=GROUP"),
         (OBSERVED, PLANNED, ("--corridor", "Red=Red"), "names the route 'Red', which the input does not have"),
