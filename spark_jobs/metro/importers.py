@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from expectations.arrow import schema
 from expectations.contract import Table
-from expectations.manifest import list_tables, write_manifest
+from expectations.manifest import list_tables, manifest_of, write_manifest
 from expectations.metro import LANDING, observed_visit
 from spark_jobs.metro import gtfs
 from spark_jobs.metro.import_files import read_table, require_filled
@@ -93,6 +93,7 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     if visits[["arrival_ts", "departure_ts"]].isna().all(axis=None):
         raise ValueError(f"{args.observed.name} has no row with a time: {' and '.join(OBSERVED_TIMES)} are empty.")
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
+    _require_lines(tables, args.landing, day)
     for name, frame in tables.items():
         _write(frame, TABLES[name], args.landing, day)
     list_tables(args.landing, tables, of=TABLES)
@@ -201,18 +202,36 @@ def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:
         ) from error
 
 
+def _require_lines(tables: dict[str, pd.DataFrame], landing: Path, day: ImportedDay) -> None:
+    """An import replaces all that an earlier one landed of its day, so it must have the lines of that one too."""
+    for name, column in (("observed_visit", "line_id"), ("trips", "route_id")):
+        for path in _landed(landing, name, day):
+            before = set(pq.read_table(path, columns=[column])[column].to_pylist())
+            if lost := sorted(before - set(tables[name][column])):
+                raise ValueError(
+                    f"{day.date:%Y-%m-%d} has landed with {', '.join(lost)} in {name}, which this import lacks and would "
+                    "erase: import all lines of a day in one file, or into another landing folder."
+                )
+
+
+def _landed(landing: Path, name: str, day: ImportedDay) -> list[Path]:
+    return sorted((landing / name).glob(f"*/{day.service_id}.parquet"))
+
+
 def _write(frame: pd.DataFrame, table: Table, landing: Path, day: ImportedDay) -> None:
-    """One file and its manifest in the folder of its arrival: the plan when published, visits with the last."""
+    """The day's one file and its manifest, in the folder of the plan's publication: a later import finds it there again."""
     columns = schema(table)
     if not set(ORIGIN) <= set(columns.names):
         columns = pa.schema([*columns, ("source_file", pa.string()), ("source_row", pa.int64())])
     rows = pa.Table.from_pandas(frame.reindex(columns=columns.names), schema=columns, preserve_index=False)
-    said, arrived = {}, day.published
+    said = {}
     if table is observed_visit.TABLE:
         times = pd.concat([frame.arrival_ts, frame.departure_ts]).dropna()
         said = {"start": times.min().isoformat(), "end": times.max().isoformat()}
-        arrived = times.max()
-    path = landing / table.name / f"{arrived:%Y-%m-%d}" / f"{day.service_id}.parquet"
+    path = landing / table.name / f"{day.published:%Y-%m-%d}" / f"{day.service_id}.parquet"
+    for old in set(_landed(landing, table.name, day)) - {path}:  # of another time zone, and so of another UTC date
+        old.unlink()
+        manifest_of(old).unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows, path)
     write_manifest(path, rows.num_rows, **said)

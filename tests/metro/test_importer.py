@@ -3,12 +3,16 @@
 import argparse
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from expectations.metro import observed_visit
+from spark_jobs.common.landing import Landing
+from spark_jobs.common.window import Window
 from spark_jobs.metro import importers
 
 NINE = 1_707_314_400  # 2024-02-07 09:00 in New York
@@ -241,6 +245,46 @@ def test_an_id_may_read_like_a_missing_value_and_a_number_may_be_told_missing(tm
     visits = table(load(tmp_path, observed, suffix=suffix), "observed_visit").sort_values("source_row")
     assert visits.stop_id.tolist() == visits.vehicle_id.tolist() == names
     assert visits.arrival_ts.notna().tolist() == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_what_is_imported_again_of_a_day_replaces_it_whatever_its_last_time_and_time_zone(tmp_path, zone):
+    load(tmp_path, OBSERVED.iloc[:3])
+    late = OBSERVED.assign(stop_timestamp=[*OBSERVED.stop_timestamp[:4], NINE + 18 * 3600])  # after midnight, UTC
+    landing = load(tmp_path, late, extra=("--timezone", zone))
+    for name in json.loads((landing / "landing.json").read_text())["tables"]:
+        (path,) = (landing / name).glob("*/*.parquet")
+        (manifest,) = (landing / name).glob("*/*.manifest.json")
+        assert manifest == path.with_name(path.name + ".manifest.json")
+    assert len(table(landing, "observed_visit")) == 5
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Europe/Oslo", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Midway"]
+)
+def test_the_day_is_found_by_its_first_live_window_and_by_its_last_and_by_its_night(tmp_path, zone):
+    opens = pd.Timestamp("2024-02-07 04:00", tz=zone).to_pydatetime()
+    ends = opens + timedelta(days=1)
+    observed = OBSERVED.iloc[[0, 4]].assign(stop_timestamp=[opens.timestamp(), ends.timestamp() - 1])
+    landing = Landing(load(tmp_path, observed, extra=("--timezone", zone)), tmp_path / "staging")
+    minutes = timedelta(minutes=5)
+    for window in (Window(opens, opens + minutes), Window(ends - minutes, ends), Window(opens, ends)):
+        assert len(landing.take(observed_visit.TABLE, window).files) == 1
+
+
+def test_lines_of_a_day_that_landed_before_are_not_erased_by_a_file_without_them(tmp_path):
+    load(tmp_path)
+    blue = OBSERVED.assign(route_id="Blue"), PLANNED.assign(route_id="Blue")
+    both = [pd.concat([side, more]) for side, more in zip((OBSERVED, PLANNED), blue, strict=True)]
+    for observed, planned, name in (
+        (*blue, "observed_visit"),
+        (both[0], blue[1], "trips"),
+        (blue[0], both[1], "observed_visit"),
+    ):
+        with pytest.raises(ValueError, match=f"^2024-02-07 has landed with Green-B in {name}, which this import lacks"):
+            load(tmp_path, observed, planned)
+    assert set(table(tmp_path / "landing", "observed_visit").line_id) == {"Green-B"}
+    assert set(table(load(tmp_path, *both), "observed_visit").line_id) == {"Blue", "Green-B"}
 
 
 @pytest.mark.parametrize("written", [20240207, 20240207.0, "20240207", "2024-02-07", pd.Timestamp("2024-02-07")])
