@@ -20,7 +20,9 @@ def candidates(window: Window, params: MetroParams) -> Window:
 
 
 def runs_in_reach(visits: DataFrame, reach: Window, params: MetroParams) -> DataFrame:
-    """Whole runs with a visit in reach: half a run looks like another trip."""
+    """Whole runs with a visit in reach: half a run looks like another trip. Each is in one group only, that of most of its
+    visits.
+    """
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
 
@@ -30,6 +32,7 @@ def runs_in_reach(visits: DataFrame, reach: Window, params: MetroParams) -> Data
     return (
         of_days.withColumn("_until", F.max("anchor_ts").over(run))
         .where(F.col("_until") >= F.lit(reach.start))
+        .withColumns({name: F.mode(name, True).over(run) for name in ("corridor_group", "direction_id")})
         .drop("_until")
     )
 

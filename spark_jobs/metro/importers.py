@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 
 from expectations.arrow import schema
 from expectations.contract import Table
-from expectations.manifest import list_tables, write_manifest
+from expectations.manifest import list_tables, manifest_of, write_manifest
 from expectations.metro import LANDING, observed_visit
 from spark_jobs.metro import gtfs
+from spark_jobs.metro.import_files import read_table, require_filled
 from spark_jobs.metro.import_options import DAY_OPENS, add_corridor, corridor_groups, optional, time_zone
 
 TABLES: dict[str, Table] = {table.name: table for table in LANDING}
@@ -31,8 +32,6 @@ ORIGIN = ["source_file", "source_row"]
 OBSERVED_KEYS = ("service_date", "stop_sequence", "stop_id", "route_id", "direction_id")
 OBSERVED_TIMES = ("move_timestamp", "stop_timestamp")
 PLANNED_KEYS = ("trip_id", "stop_id", "arrival_time", "route_id", "direction_id")
-NUMBERS = ("stop_sequence", "direction_id", "move_timestamp", "stop_timestamp", "dwell_time_seconds", "arrival_time")
-TEXTS = ("run_key", "trip_id", "stop_id", "route_id", "parent_station", "vehicle_id", "vehicle_consist")
 ANSWERS = (
     "trip_id",
     "start_time",
@@ -86,58 +85,24 @@ def import_stop_visits(args: argparse.Namespace) -> None:
     identity = next((name for name in ("run_key", "trip_id") if name in observed), None)
     if identity is None:
         raise ValueError(f"{args.observed.name} has neither run_key nor trip_id, so runs cannot be told apart.")
-    _require_filled(observed, identity, args.observed)
+    require_filled(observed, identity, args.observed)
     day = ImportedDay(_single_date(observed, args.observed), time_zone(args.timezone))
     groups = corridor_groups({*observed.route_id, *planned.route_id}, args.corridor)
     salt = secrets.token_bytes(16) if args.seed is None else str(args.seed).encode()
     visits = observed_visits(observed, day, groups, salt)
+    if visits[["arrival_ts", "departure_ts"]].isna().all(axis=None):
+        raise ValueError(f"{args.observed.name} has no row with a time: {' and '.join(OBSERVED_TIMES)} are empty.")
     tables = {"observed_visit": visits, **plan_tables(observed, planned, day, groups)}
+    _require_lines(tables, args.landing, day)
     for name, frame in tables.items():
         _write(frame, TABLES[name], args.landing, day)
     list_tables(args.landing, tables, of=TABLES)
     _write_truth(observed, visits, args.truth or args.landing / "_truth")
 
 
-def read_table(path: Path, keys: tuple[str, ...], nullable: tuple[str, ...] = ()) -> pd.DataFrame:
-    """One Parquet or CSV file with at least these columns, the keys filled, numbers as numbers and ids as text; each row with
-    its origin.
-    """
-    frame = _read(path)
-    missing = [column for column in (*keys, *nullable) if column not in frame]
-    if missing:
-        raise ValueError(f"{path.name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-    if frame.empty:
-        raise ValueError(f"{path.name} has no rows.")
-    for column in keys:
-        _require_filled(frame, column, path)
-    for column in set(NUMBERS) & set(frame):
-        try:
-            frame[column] = pd.to_numeric(frame[column])
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path.name} has a {column} that is not a number: {error}.") from error
-    texts = {column: "str" for column in TEXTS if column in keys}
-    return frame.astype(texts).reset_index(drop=True).assign(source_file=path.name, source_row=range(len(frame)))
-
-
-def _require_filled(frame: pd.DataFrame, column: str, path: Path) -> None:
-    if empty := int(frame[column].isna().sum()):
-        raise ValueError(f"{path.name} has {empty} rows without a {column}.")
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=dict.fromkeys(TEXTS, "str"))
-    except FileNotFoundError as error:
-        raise ValueError(f"{path} does not exist.") from error
-    except (OSError, pa.ArrowException, ValueError) as error:
-        raise ValueError(f"{path.name} cannot be read as {path.suffix.lstrip('.') or 'CSV'}: {error}") from error
-
-
 def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series, salt: bytes) -> pd.DataFrame:
     """Rows of observed_visit. Departure: start towards the next stop, else stop + dwell, else the stop."""
-    run_id = observed.run_key.astype(str) if "run_key" in observed else _hashed(observed.trip_id.astype(str), salt)
+    run_id = observed.run_key if "run_key" in observed else _hashed(observed.trip_id, salt)
     rows = observed.assign(run_id=run_id, seen=observed.stop_timestamp.fillna(observed.move_timestamp))
     rows = rows.sort_values(["run_id", "stop_sequence", "seen", "source_row"], kind="stable").reset_index(drop=True)
     started = rows.groupby("run_id").move_timestamp.shift(-1)
@@ -145,6 +110,9 @@ def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series,
     # A start before the stop belongs to another pass of the same run number (repeated rows): not this departure.
     departure = started.where(~(started < rows.stop_timestamp)).fillna(rows.stop_timestamp + dwell)
     station = optional(rows, "parent_station").fillna(rows.stop_id)
+    rows["corridor_group"] = rows.route_id.map(groups)
+    # A train that shows another line on its way is still one run, and so is matched in one group.
+    of_run = rows.groupby("run_id")[["corridor_group", "direction_id"]].agg(_most_frequent)
     return pd.DataFrame(
         {
             "visit_id": [f"{day.date:%Y%m%d}-{row}" for row in rows.source_row],
@@ -152,8 +120,8 @@ def observed_visits(observed: pd.DataFrame, day: ImportedDay, groups: pd.Series,
             "run_id": rows.run_id,
             "train_number": None,
             "line_id": rows.route_id,
-            "corridor_group": rows.route_id.map(groups),
-            "direction_id": rows.direction_id.astype(int),
+            "corridor_group": rows.run_id.map(of_run.corridor_group),
+            "direction_id": rows.run_id.map(of_run.direction_id).astype(int),
             "stop_id": rows.stop_id,
             "station_id": station.astype(str),
             "visit_seq": rows.groupby("run_id").cumcount(),
@@ -213,32 +181,57 @@ def _hashed(names: pd.Series, salt: bytes) -> pd.Series:
     return names.map(opaque)
 
 
+def _most_frequent(values: pd.Series) -> object:
+    """The value that most rows have, the smallest of those that are as frequent."""
+    return values.mode().iloc[0]
+
+
 def _instant(seconds: pd.Series) -> pd.Series:
-    return pd.to_datetime(seconds, unit="s", utc=True)
+    return pd.to_datetime(seconds, unit="s", utc=True).dt.round("us")
 
 
 def _single_date(observed: pd.DataFrame, path: Path) -> pd.Timestamp:
-    dates = observed.service_date.astype(str).unique()
+    dates = observed.service_date.unique()
     if len(dates) != 1:
         raise ValueError(f"{path.name} has {len(dates)} service dates, and one import takes one.")
     try:
-        return pd.Timestamp(dates[0])
+        return pd.Timestamp(datetime.fromisoformat(dates[0]).date())
     except ValueError as error:
-        raise ValueError(f"{path.name} has a service_date that is not a date: {dates[0]!r}.") from error
+        raise ValueError(
+            f"{path.name} has a service_date that is not a date, such as 20240207: {dates[0]!r}."
+        ) from error
+
+
+def _require_lines(tables: dict[str, pd.DataFrame], landing: Path, day: ImportedDay) -> None:
+    """An import replaces all that an earlier one landed of its day, so it must have the lines of that one too."""
+    for name, column in (("observed_visit", "line_id"), ("trips", "route_id")):
+        for path in _landed(landing, name, day):
+            before = set(pq.read_table(path, columns=[column])[column].to_pylist())
+            if lost := sorted(before - set(tables[name][column])):
+                raise ValueError(
+                    f"{day.date:%Y-%m-%d} has landed with {', '.join(lost)} in {name}, which this import lacks and would "
+                    "erase: import all lines of a day in one file, or into another landing folder."
+                )
+
+
+def _landed(landing: Path, name: str, day: ImportedDay) -> list[Path]:
+    return sorted((landing / name).glob(f"*/{day.service_id}.parquet"))
 
 
 def _write(frame: pd.DataFrame, table: Table, landing: Path, day: ImportedDay) -> None:
-    """One file and its manifest in the folder of its arrival: the plan when published, visits with the last."""
+    """The day's one file and its manifest, in the folder of the plan's publication: a later import finds it there again."""
     columns = schema(table)
     if not set(ORIGIN) <= set(columns.names):
         columns = pa.schema([*columns, ("source_file", pa.string()), ("source_row", pa.int64())])
     rows = pa.Table.from_pandas(frame.reindex(columns=columns.names), schema=columns, preserve_index=False)
-    said, arrived = {}, day.published
+    said = {}
     if table is observed_visit.TABLE:
         times = pd.concat([frame.arrival_ts, frame.departure_ts]).dropna()
         said = {"start": times.min().isoformat(), "end": times.max().isoformat()}
-        arrived = times.max()
-    path = landing / table.name / f"{arrived:%Y-%m-%d}" / f"{day.service_id}.parquet"
+    path = landing / table.name / f"{day.published:%Y-%m-%d}" / f"{day.service_id}.parquet"
+    for old in set(_landed(landing, table.name, day)) - {path}:  # of another time zone, and so of another UTC date
+        old.unlink()
+        manifest_of(old).unlink(missing_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows, path)
     write_manifest(path, rows.num_rows, **said)

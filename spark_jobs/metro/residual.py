@@ -9,6 +9,9 @@ from spark_jobs.metro.match_group import Group
 from spark_jobs.metro.params import MetroParams
 from spark_jobs.metro.trip_cost import lateness
 
+# Sums of the same costs differ by no more, however large they are.
+ROUNDING_S = 1e-6
+
 
 def residual_pairs(group: Group, params: MetroParams) -> pd.DataFrame:
     """Pairs (visit, call, cost_s) of row numbers in group.visits and group.calls; `pair` is -1 there where still free.
@@ -58,10 +61,12 @@ def monotone_alignment(cost: np.ndarray, skip_cost: float) -> list[tuple[int, in
     pairs = []
     row, column = rows, columns
     while row and column:
-        if np.isclose(best[row, column], best[row - 1, column - 1] + cost[row - 1, column - 1]):
+        if np.isclose(
+            best[row, column], best[row - 1, column - 1] + cost[row - 1, column - 1], rtol=0, atol=ROUNDING_S
+        ):
             row, column = row - 1, column - 1
             pairs.append((row, column))
-        elif np.isclose(best[row, column], best[row - 1, column] + skip_cost):
+        elif np.isclose(best[row, column], best[row - 1, column] + skip_cost, rtol=0, atol=ROUNDING_S):
             row -= 1
         else:
             column -= 1

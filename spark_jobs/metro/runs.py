@@ -71,7 +71,8 @@ def runs_performed(visits: DataFrame, state: DataFrame, window: Window, params: 
     from pyspark.sql import functions as F
 
     of_days = visits.where(F.col("service_date").isin(service_days(window, params)))
-    runs = of_days.groupBy(*RUN, "corridor_group", "direction_id").agg(
+    runs = of_days.groupBy(*RUN).agg(
+        *[F.mode(name, True).alias(name) for name in ("corridor_group", "direction_id")],
         F.min_by("vehicle_id", F.when(F.col("vehicle_id").isNotNull(), F.col("visit_seq"))).alias("vehicle_id"),
         F.max_by("line_id", "visit_seq").alias("route_id"),
         F.min_by("stop_id", "visit_seq").alias("trip_start_stop_id"),

@@ -80,11 +80,11 @@ def deviation_s(params: MetroParams) -> Column:
 
 
 def with_headway(frame: DataFrame, column: str, name: str) -> DataFrame:
-    """Seconds since the train before from the same platform."""
+    """Seconds since the train before from the same platform; visits or calls of one time in the order of their keys."""
     from pyspark.sql import Window as W
     from pyspark.sql import functions as F
 
-    order = ["run_id"] if "run_id" in frame.columns else ["trip_id"]
+    order = VISIT if "run_id" in frame.columns else CALL
     platform = W.partitionBy("service_date", "stop_id", "direction_id", F.col(column).isNull()).orderBy(column, *order)
     return frame.withColumn(name, (F.unix_millis(column) - F.lag(F.unix_millis(column)).over(platform)) / 1000)
 

@@ -4,6 +4,7 @@ A line of four stations A B C D, 120 s apart. `at("07:00")` is the time at the f
 name, its start and, where it matters, its stations; a trip likewise. `pairs` lists run -> trip.
 """
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -367,3 +368,9 @@ def test_a_visit_that_comes_in_twice_fails_the_run():
 def test_the_alignment_never_crosses_and_leaves_out_what_costs_more_than_skipping():
     cost = [[100.0, 50.0, 5000.0], [40.0, 90.0, 5000.0]]
     assert monotone_alignment(pd.DataFrame(cost).to_numpy(), skip_cost=900.0) == [(0, 0), (1, 1)]
+
+
+def test_a_residual_pairing_is_the_cheapest_also_among_hundreds_of_calls():
+    cost = np.full((1, 400), np.inf)
+    cost[0, 398:] = 100, 103
+    assert monotone_alignment(cost, skip_cost=900.0) == [(0, 398)]

@@ -3,11 +3,16 @@
 import argparse
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from expectations.metro import observed_visit
+from spark_jobs.common.landing import Landing
+from spark_jobs.common.window import Window
 from spark_jobs.metro import importers
 
 NINE = 1_707_314_400  # 2024-02-07 09:00 in New York
@@ -81,6 +86,12 @@ def test_a_departure_is_the_start_towards_the_next_stop_else_stop_and_dwell_else
     visits = table(load(tmp_path, observed), "observed_visit").sort_values("source_row")
     expected = [NINE + 60, NINE + 150, NINE + 225, NINE + 300, NINE + 600]
     assert [int(seen.timestamp()) for seen in visits.departure_ts] == expected
+
+
+def test_times_below_a_second_are_kept_to_the_microsecond(tmp_path):
+    observed = OBSERVED.assign(stop_timestamp=OBSERVED.stop_timestamp + 0.1234567)
+    visits = table(load(tmp_path, observed), "observed_visit").sort_values("source_row")
+    assert visits.arrival_ts.iloc[0] == pd.Timestamp(NINE, unit="s", tz="UTC") + pd.Timedelta(microseconds=123_457)
 
 
 def test_a_start_towards_the_next_stop_before_the_stop_itself_is_no_departure(tmp_path):
@@ -168,6 +179,16 @@ def test_the_corridor_group_is_the_route_unless_told(tmp_path):
     assert set(table(landing, "observed_visit").corridor_group) == {"Kenmore"}
 
 
+def test_a_run_is_in_one_corridor_group_and_direction_and_its_lines_stay_as_landed(tmp_path):
+    lines = ["Green-C", "Green-C", "Green-B", "Green-B", "Green-D"]
+    observed = OBSERVED.assign(trip_id=["a", "a", "a", "a", "b"], route_id=lines, direction_id=[1, 0, 1, 1, 0])
+    visits = table(load(tmp_path, observed, extra=("--corridor", "Green-D=D")), "observed_visit")
+    visits = visits.sort_values("source_row")
+    assert visits.line_id.tolist() == lines
+    assert visits.corridor_group.tolist() == ["Green-B"] * 4 + ["D"]  # of two as frequent, the smallest
+    assert visits.direction_id.tolist() == [1, 1, 1, 1, 0]
+
+
 def test_the_plan_brings_its_own_time_zone(tmp_path):
     assert table(load(tmp_path), "routes").agency_timezone.tolist() == ["America/New_York"]
 
@@ -191,6 +212,88 @@ def test_csv_gives_the_same_visits_as_parquet(tmp_path):
     pd.testing.assert_frame_equal(csv, parquet)
 
 
+@pytest.mark.parametrize("kind", ["str", "int64", "float64", "category"])
+@pytest.mark.parametrize(
+    "column", ["trip_id", "stop_id", "route_id", "vehicle_id", "vehicle_consist", "parent_station"]
+)
+def test_ids_of_any_type_are_the_same_text(tmp_path, column, kind):
+    observed, planned = (side.assign(stop_id="7", trip_id="7", route_id="7") for side in (OBSERVED, PLANNED))
+    observed, planned = (side.assign(**{column: "7"}).astype({column: kind}) for side in (observed, planned))
+    landing = load(tmp_path, observed, planned)
+    truth = pd.read_parquet(landing / "_truth" / "observed_visit.parquet")
+    visits, trips, stops = (table(landing, name) for name in ("observed_visit", "trips", "stops"))
+    found = {"trip_id": [*truth.trip_id, *trips.trip_id], "stop_id": [*visits.stop_id, *stops.stop_id]}
+    found |= {"route_id": [*visits.line_id, *trips.route_id], "parent_station": [*visits.station_id]}
+    assert set(found.get(column, visits.get(column))) == {"7"}
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, ""])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_id_that_is_not_given_is_null_and_the_others_stay_whole_numbers(tmp_path, nothing, suffix):
+    given = [nothing, 3.0, 3.0, 3.0, 3.0] if nothing is np.nan and suffix == "parquet" else [nothing, *"3333"]
+    observed = OBSERVED.assign(vehicle_id=given, parent_station=given)
+    visits = table(load(tmp_path, observed, suffix=suffix), "observed_visit").sort_values("source_row")
+    assert visits.vehicle_id.tolist() == [None, *"3333"]
+    assert visits.station_id.tolist() == ["s1", *"3333"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_an_id_may_read_like_a_missing_value_and_a_number_may_be_told_missing(tmp_path, suffix):
+    names = ["NA", "None", "null", "nan", "N/A"]
+    times = ["NA", "", NINE, "NaN", "null"]
+    observed = OBSERVED.assign(stop_id=names, vehicle_id=names, stop_timestamp=[str(time) for time in times])
+    visits = table(load(tmp_path, observed, suffix=suffix), "observed_visit").sort_values("source_row")
+    assert visits.stop_id.tolist() == visits.vehicle_id.tolist() == names
+    assert visits.arrival_ts.notna().tolist() == [False, False, True, False, False]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_what_is_imported_again_of_a_day_replaces_it_whatever_its_last_time_and_time_zone(tmp_path, zone):
+    load(tmp_path, OBSERVED.iloc[:3])
+    late = OBSERVED.assign(stop_timestamp=[*OBSERVED.stop_timestamp[:4], NINE + 18 * 3600])  # after midnight, UTC
+    landing = load(tmp_path, late, extra=("--timezone", zone))
+    for name in json.loads((landing / "landing.json").read_text())["tables"]:
+        (path,) = (landing / name).glob("*/*.parquet")
+        (manifest,) = (landing / name).glob("*/*.manifest.json")
+        assert manifest == path.with_name(path.name + ".manifest.json")
+    assert len(table(landing, "observed_visit")) == 5
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Europe/Oslo", "Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Midway"]
+)
+def test_the_day_is_found_by_its_first_live_window_and_by_its_last_and_by_its_night(tmp_path, zone):
+    opens = pd.Timestamp("2024-02-07 04:00", tz=zone).to_pydatetime()
+    ends = opens + timedelta(days=1)
+    observed = OBSERVED.iloc[[0, 4]].assign(stop_timestamp=[opens.timestamp(), ends.timestamp() - 1])
+    landing = Landing(load(tmp_path, observed, extra=("--timezone", zone)), tmp_path / "staging")
+    minutes = timedelta(minutes=5)
+    for window in (Window(opens, opens + minutes), Window(ends - minutes, ends), Window(opens, ends)):
+        assert len(landing.take(observed_visit.TABLE, window).files) == 1
+
+
+def test_lines_of_a_day_that_landed_before_are_not_erased_by_a_file_without_them(tmp_path):
+    load(tmp_path)
+    blue = OBSERVED.assign(route_id="Blue"), PLANNED.assign(route_id="Blue")
+    both = [pd.concat([side, more]) for side, more in zip((OBSERVED, PLANNED), blue, strict=True)]
+    for observed, planned, name in (
+        (*blue, "observed_visit"),
+        (both[0], blue[1], "trips"),
+        (blue[0], both[1], "observed_visit"),
+    ):
+        with pytest.raises(ValueError, match=f"^2024-02-07 has landed with Green-B in {name}, which this import lacks"):
+            load(tmp_path, observed, planned)
+    assert set(table(tmp_path / "landing", "observed_visit").line_id) == {"Green-B"}
+    assert set(table(load(tmp_path, *both), "observed_visit").line_id) == {"Blue", "Green-B"}
+
+
+@pytest.mark.parametrize("written", [20240207, 20240207.0, "20240207", "2024-02-07", pd.Timestamp("2024-02-07")])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_service_date_is_eight_digits_or_iso(tmp_path, written, suffix):
+    visits = table(load(tmp_path, OBSERVED.assign(service_date=written), suffix=suffix), "observed_visit")
+    assert {str(day) for day in visits.service_date} == {"2024-02-07"}
+
+
 @pytest.mark.parametrize(
     ("observed", "planned", "extra", "sentence"),
     [
@@ -206,7 +309,36 @@ def test_csv_gives_the_same_visits_as_parquet(tmp_path):
         (OBSERVED, PLANNED.assign(arrival_time=None), (), "has 3 rows without a arrival_time"),
         (OBSERVED.assign(trip_id=["55", None, "55", None, "55"]), PLANNED, (), "has 2 rows without a trip_id"),
         (OBSERVED.assign(stop_timestamp="noon"), PLANNED, (), "has a stop_timestamp that is not a number"),
+        (OBSERVED.assign(trip_id=["55", "", "55", "", "55"]), PLANNED, (), "has 2 rows without a trip_id"),
+        (
+            OBSERVED.assign(stop_timestamp=pd.Timestamp(NINE, unit="s")),
+            PLANNED,
+            (),
+            "not a number of seconds since 1970",
+        ),
+        (OBSERVED.assign(stop_timestamp=NINE * 1000), PLANNED, (), "not a number of seconds since 1970: 1707314400000"),
+        (OBSERVED.assign(move_timestamp=np.inf), PLANNED, (), "not a number of seconds since 1970: inf"),
+        (OBSERVED.assign(dwell_time_seconds=np.inf), PLANNED, (), "not a number of seconds within a week: inf"),
+        (
+            OBSERVED,
+            PLANNED.assign(arrival_time=np.inf),
+            (),
+            "not a number of seconds after midnight, within a week: inf",
+        ),
+        (
+            OBSERVED.assign(move_timestamp=None, stop_timestamp=None),
+            PLANNED,
+            (),
+            r"^observed.parquet has no row with a time: move_timestamp and stop_timestamp are empty\.$",
+        ),
+        (
+            OBSERVED.assign(direction_id=0.5),
+            PLANNED,
+            (),
+            r"^observed.parquet has a direction_id that is not 0 or 1: 0.5\.$",
+        ),
         (OBSERVED.assign(service_date=[1, 2, 3, 4, 5]), PLANNED, (), "has 5 service dates"),
+        (OBSERVED.assign(service_date=240207), PLANNED, (), "not a date, such as 20240207: '240207'"),
         (OBSERVED, PLANNED, ("--timezone", "Mars/Olympus"), "'Mars/Olympus' is not a time zone"),
         (OBSERVED, PLANNED, ("--corridor", "Green-B"), "takes ROUTE=GROUP"),
         (OBSERVED, PLANNED, ("--corridor", "Red=Red"), "names the route 'Red', which the input does not have"),

@@ -14,6 +14,7 @@ from spark_jobs.metro.candidates import with_changes
 from spark_jobs.metro.matches import one_to_one
 from spark_jobs.metro.matching import transform
 from spark_jobs.metro.params import LIVE, NIGHTLY, MetroParams
+from spark_jobs.metro.verdict_tables import with_headway
 from tests.frames import frame, listed
 from tests.metro.clock import DAY, at
 
@@ -112,12 +113,40 @@ def test_a_matched_visit_carries_its_plan_and_its_deviation(spark: SparkSession)
     ) == [("r", "t", "Scheduled", 3)]
 
 
+def test_a_run_is_matched_in_the_group_and_direction_of_most_of_its_visits(spark: SparkSession) -> None:
+    mixed = run("r", "07:00")
+    mixed[2] |= {"line_id": "0", "corridor_group": "0", "direction_id": 1}
+    built = build(spark, mixed, trip("t", "07:00"))
+    for name in ("trips_performed", "match_state"):
+        assert listed(built[name], "corridor_group", "direction_id") == [("1", 0)]
+    assert listed(built["stop_visits"], "planned_trip_id", "corridor_group", "line_id") == [
+        ("t", "1", "0"),
+        ("t", "1", "1"),
+        ("t", "1", "1"),
+    ]
+
+
 def test_headways_stand_beside_those_of_the_plan(spark: SparkSession) -> None:
     built = build(spark, [*run("r1", "07:00"), *run("r2", "07:10", 60)], [*trip("t1", "07:00"), *trip("t2", "07:10")])
     assert listed(built["stop_visits"].where("stop_id = 'Y'"), "run_id", "headway_s", "planned_headway_s") == [
         ("r1", None, None),
         ("r2", 660.0, 600.0),
     ]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_headways_of_visits_and_of_calls_of_one_time_do_not_hang_on_the_order_of_rows(
+    spark: SparkSession, backwards: bool
+) -> None:
+    before, seen = run("r0", "06:55")[:1], run("r1", "07:00")[:1]
+    twice = sorted([*before, *seen, seen[0] | {"visit_seq": 1}], key=lambda row: row["visit_seq"], reverse=backwards)
+    found = with_headway(frame(spark, visits.TABLE, twice).coalesce(1), "departure_ts", "headway_s")
+    assert listed(found, "run_id", "visit_seq", "headway_s") == [("r0", 0, None), ("r1", 0, 300.0), ("r1", 1, 0.0)]
+    planned = [*trip("t0", "06:55")[:1], *(call | {"stop_id": "X"} for call in trip("t1", "07:00")[:2])]
+    planned[2] |= {"planned_departure_ts": at("07:00")}
+    rows = planned[::-1] if backwards else planned
+    found = with_headway(frame(spark, timetable.TABLE, rows).coalesce(1), "planned_departure_ts", "headway_s")
+    assert listed(found, "trip_id", "stop_sequence", "headway_s") == [("t0", 1, None), ("t1", 1, 300.0), ("t1", 2, 0.0)]
 
 
 def test_a_group_without_trains_is_cancelled_and_one_without_a_plan_is_extra(spark: SparkSession) -> None:

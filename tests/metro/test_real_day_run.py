@@ -26,30 +26,32 @@ def command(*words: str | Path) -> str:
     return answer.stdout
 
 
-def together(blinds: dict[str, Path], out: Path) -> dict[str, int]:
-    """Write the lines' blind files as those of one day; the number of each line's first row."""
-    observed = {route: pd.read_parquet(blind / "observed.parquet") for route, blind in blinds.items()}
-    runs = [rows.assign(run_key=f"{route}-" + rows.run_key) for route, rows in observed.items()]
-    pd.concat(runs, ignore_index=True).to_parquet(out / "observed.parquet", index=False)
+def together(blinds: dict[str, Path], observed: Path, planned: Path, out: Path) -> dict[str, int]:
+    """Write the lines' blind files and the rest of the day as those of one day; the number of each line's first row."""
+    seen = {route: pd.read_parquet(blind / "observed.parquet") for route, blind in blinds.items()}
+    runs = [rows.assign(run_key=f"{route}-" + rows.run_key) for route, rows in seen.items()]
+    rest = pd.read_parquet(observed).query("trunk_route_id not in @blinds").rename(columns={"trip_id": "run_key"})
+    pd.concat([*runs, rest], ignore_index=True).to_parquet(out / "observed.parquet", index=False)
     plans = [pd.read_parquet(blind / "planned.parquet") for blind in blinds.values()]
-    pd.concat(plans, ignore_index=True).to_parquet(out / "planned.parquet", index=False)
-    sizes = pd.Series({route: len(rows) for route, rows in observed.items()})
+    rest = pd.read_parquet(planned).query("route_id not in @blinds")
+    pd.concat([*plans, rest], ignore_index=True).to_parquet(out / "planned.parquet", index=False)
+    sizes = pd.Series({route: len(rows) for route, rows in seen.items()})
     return dict(sizes.cumsum() - sizes)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_exported_visits_of_two_lines_score_at_least(
+def test_the_whole_day_is_published_and_the_exported_visits_of_two_lines_score_at_least(
     real_data: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Through all stages; the matching of each line by itself is scored in test_real_day.py."""
+    """Through all stages, with runs that show several lines; each line by itself is scored in test_real_day.py."""
     checker = real_data.parent / "checks" / "metro_matching.py"
     observed = real_data / "metro" / f"{DAY}_observed_stop_visits.parquet"
     planned = real_data / "metro" / f"{DAY}_planned_stop_times.parquet"
     blinds = {route: tmp_path / route for route in BARS}
     for route, blind in blinds.items():
         command(checker, "blind", "--observed", observed, "--planned", planned, "--route", route, "--out", blind)
-    firsts = together(blinds, tmp_path)
+    firsts = together(blinds, observed, planned, tmp_path)
     landing, export = tmp_path / "landing", tmp_path / "export"
     files = ["--observed", tmp_path / "observed.parquet", "--planned", tmp_path / "planned.parquet"]
     command("-m", "spark_jobs", "import", "metro", "stop-visits", *files, "--landing", landing)
