@@ -33,7 +33,7 @@ def measure(settings: Settings) -> Path:
         api = AirflowApi(settings)
         api.unpause_when_read(LIVE_DAG, NIGHTLY_DAG)
         root = int((settings.run / "supervisord.pid").read_text())
-        # A server compiles what its windows run: each is quicker than the one before, until it is like those of the days that follow.
+        # A fresh server compiles what its windows run, and a machine has its moods: one window alone says little.
         for number, name in enumerate(
             ("first live window (tables are made)", "second live window", "third live window")
         ):
