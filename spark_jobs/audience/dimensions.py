@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def transform(
     told: DataFrame, owned: DataFrame, *, window: Window, params: AudienceParams
 ) -> tuple[DataFrame, DataFrame]:
-    """Each entry once, with `_dropped` marks; a group that is blank is none."""
+    """Each entry once, with `_dropped` marks; a group or advertiser that is blank is none."""
     from pyspark.sql import functions as F
 
     told = told.withColumn("group_id", F.expr(f"nullif({bare_sql('group_id')}, '')"))
-    owned = owned.withColumn("advertiser_id", F.expr(bare_sql("advertiser_id")))
+    owned = owned.withColumn("advertiser_id", F.expr(f"nullif({bare_sql('advertiser_id')}, '')"))
     ds = F.lit(window.last_day)
     told, owned = (
         with_listed_since(rows, of).withColumn("ds", ds) for rows, of in ((told, "segment_id"), (owned, "pixel_id"))

@@ -54,16 +54,18 @@ def _out_of_memory(spark: "SparkSession", error: Exception) -> bool:
     """Whether Spark's Java ran out of memory: it then ends itself at once, and what is under way fails for want of an answer."""
     from pyspark import SparkContext
 
-    with suppress(Exception):  # Both are asked of Java; one that is gone has no answer.
+    with suppress(Exception):  # What an error of Java says, Java itself is asked for.
         if "java.lang.OutOfMemoryError" in str(error):
             return True
-        # While Java ends, what is under way is only told that its context was shut down; that one takes no other job either.
+    # Under spark-submit Java began Python, and not the other way round.
+    if (java := getattr(SparkContext._gateway, "proc", None)) is None:
+        return False
+    # While Java ends, what is under way is only told that its context was shut down; that one takes no other job either.
+    with suppress(Exception):
         spark.range(1).collect()
         return False
-    # Under spark-submit Java began Python, and not the other way round.
-    java = getattr(SparkContext._gateway, "proc", None)
     with suppress(TimeoutExpired):
-        return java is not None and java.wait(_END_SECONDS) == _ENDED_OUT_OF_MEMORY
+        return bool(java.wait(_END_SECONDS) == _ENDED_OUT_OF_MEMORY)
     return False
 
 

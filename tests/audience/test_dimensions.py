@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from expectations.audience import pixel_dim, segment_dim
+from expectations.audience import pixel_dim, pixels, segment_dim
 from spark_jobs.audience.dimensions import transform
 from spark_jobs.audience.params import AudienceParams
 from tests.audience.steps import FIRST, window_of
@@ -38,12 +38,19 @@ def test_the_newest_file_says_what_an_entry_is_and_the_oldest_since_when_it_is_l
     ]
 
 
-def test_white_space_around_a_group_or_an_advertiser_makes_no_other_and_a_blank_group_is_none(
+def test_white_space_around_a_group_or_an_advertiser_makes_no_other_and_a_blank_one_is_none(
     spark: SparkSession,
 ) -> None:
     groups = {"s": "G", "t": "G\u00a0", "v": " \t", "w": ""}
     told = frame(spark, segment_dim.TABLE, [entry(2, segment_id=name, group_id=said) for name, said in groups.items()])
-    owned = frame(spark, pixel_dim.TABLE, [{"pixel_id": "p", "advertiser_id": "\tA "}])
-    segments, pixels = transform(told, owned, window=window_of(FIRST, FIRST), params=AudienceParams())
-    assert listed(segments, "segment_id", "group_id") == [("s", "G"), ("t", "G"), ("v", None), ("w", None)]
-    assert listed(pixels, "advertiser_id") == [("A",)]
+    owners = {"p": "\tA ", "q": "\u2003"}
+    owned = frame(
+        spark, pixel_dim.TABLE, [{"pixel_id": p, "pixel_name": p, "advertiser_id": said} for p, said in owners.items()]
+    )
+    named, owned = transform(told, owned, window=window_of(FIRST, FIRST), params=AudienceParams())
+    assert listed(named, "segment_id", "group_id") == [("s", "G"), ("t", "G"), ("v", None), ("w", None)]
+    broken = owned.selectExpr("pixel_id", "advertiser_id", f"{pixels.TABLE.first_broken_rule_sql()} AS rule")
+    assert listed(broken, "pixel_id", "advertiser_id", "rule") == [
+        ("p", "A", None),
+        ("q", None, "advertiser_id:present"),
+    ]

@@ -21,8 +21,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def demos(world: World) -> Iterator[list[CompletedProcess[str]]]:
-    yield [world.make("demo", SIGNALBOX_DEMO_SCALE="0.02") for _ in range(2)]
-    world.clean()
+    try:
+        yield [world.make("demo", SIGNALBOX_DEMO_SCALE="0.02") for _ in range(2)]
+    finally:
+        world.clean()
 
 
 @pytest.mark.parametrize(
